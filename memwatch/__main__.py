@@ -1,0 +1,3 @@
+from memwatch.cli import main
+
+main()

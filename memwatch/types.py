@@ -1,0 +1,138 @@
+"""The words every room speaks: frozen, slotted records that travel along the one path.
+
+Boxes are half-open (x1, y1, x2, y2) in source pixels; times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""uint8 (H, W, 3), BGR."""
+Grid = NDArray[np.float32]
+"""float32 (gh, gw), one number a cell."""
+Box = tuple[int, int, int, int]
+State = dict[str, Any]
+"""A memory's state, opaque to all but its runtime; empty where the memory does not adapt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture of a source."""
+
+    source: str
+    index: int
+    """Position in the source, counted from 0; broken frames keep their number."""
+    time: float
+    """Wall clock, Unix seconds UTC."""
+    seconds: float
+    """Seconds since the source's first frame, by its own timestamps."""
+    image: Image
+    gap: bool = False
+    """First frame after a break: what came before must not be compared with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Frames ready for the network: `inputs` predict `target`."""
+
+    inputs: NDArray[np.float32]
+    """(T·C, h, w) in [-1, 1], oldest first."""
+    target: NDArray[np.float32]
+    """(C, h, w) in [-1, 1]."""
+    frame: Frame
+    """The target's frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a runtime answers for one clip."""
+
+    frame: NDArray[np.float32]
+    """(C, h, w) in [-1, 1]."""
+    distance: Grid
+    """(h', w'), each feature's squared distance to its nearest memory item, >= 0."""
+    next_state: State
+    """The state after this clip's memory update; the host decides whether it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One frame's numbers."""
+
+    error: float
+    """Regularity error E of MNAD (methods: error-weighted mean of the squared error in [0, 1] units);
+    it gates the memory."""
+    psnr: float
+    """Decibels of the predicted frame against the true one."""
+    distance: float
+    """Mean distance of the frame's features to the memory."""
+    value: float
+    """Calibrated: -log10 of how rarely a normal place of a normal frame looks at least this odd."""
+    threshold: float
+    anomalous: bool
+    learned: bool = False
+    """Whether the memory was written with this frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A connected odd part of one frame."""
+
+    box: Box
+    area: int
+    """Source pixels."""
+    peak: float
+    """Highest value of the map in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the detector says of one frame: a row of every score file."""
+
+    source: str
+    index: int
+    time: float
+    seconds: float
+    size: tuple[int, int]
+    """(width, height) of the source's picture."""
+    score: Score
+    regions: tuple[Region, ...]
+    map: Grid | None = None
+    """-log10 tail probability per cell; never written into rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stretch of time in which a source looked anomalous. The same id again is an update."""
+
+    id: str
+    source: str
+    phase: str
+    """opened, updated or closed."""
+    start: Observation
+    peak: Observation
+    last: Observation
+    """The newest observation over the threshold."""
+    frames_scored: int
+    frames_over: int
+    boxes: tuple[tuple[float, Box, float], ...] = ()
+    """(seconds since the event's start, box, score), thinned to a few a second."""
+    end_reason: str | None = None
+    """quiet, source_end, gap, shutdown or max_length, once closed."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to one source's frames, for summaries and exit codes."""
+
+    read: int = 0
+    scored: int = 0
+    broken: int = 0
+    filled: int = 0
+    learned: int = 0
+    notes: list[str] = field(default_factory=list)
