@@ -57,3 +57,57 @@ class EventConfig(Strict):
         _check(self.end_gap_s > 0, "end_gap_s must be above 0")
         _check(self.min_length_s >= 0, "min_length_s must not be negative")
         _check(self.max_length_s > self.min_length_s, "max_length_s must exceed min_length_s")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig(Strict):
+    """Everything about a network that its weights alone don't say. Stored in the model file."""
+
+    preset: str
+    """small, base or paper: where the defaults came from."""
+    width: int
+    """Input width in pixels, a multiple of 8 · stem."""
+    height: int
+    channels: int = 1
+    """1 gray, 3 BGR."""
+    clip_length: int = 4
+    """Input frames T; the network predicts frame T+1."""
+    step_s: float = 0.2
+    """Seconds between a clip's frames, so that a 25 fps camera and a 10 fps recording look alike;
+    0 takes every frame (as published)."""
+    net_width: int = 24
+    """Channels of the first level; each of the three levels below doubles them (MNAD: 64)."""
+    stem: int = 2
+    """The network works on stem × stem pixels folded into channels; 1 is MNAD, 2 costs a quarter."""
+    memory: str = "mnad"
+    """mnad or none."""
+    items: int = 10
+    """Memory items M."""
+    temperature: float = 1.0
+    """Of the read's softmax; 1 as published."""
+    update: str = "nudge"
+    """nudge (explicit rate) or published (an accepted frame nearly replaces the items it touches)."""
+    rate: float = 0.02
+    """Share of an item that one accepted frame may move, for `nudge`."""
+
+    def __post_init__(self) -> None:
+        unit = 8 * self.stem
+        _check(self.channels in (1, 3), f"channels must be 1 or 3, not {self.channels}")
+        _check(
+            self.width >= unit and self.height >= unit and self.width % unit == 0 and self.height % unit == 0,
+            f"width and height must be multiples of {unit}, not {self.width}×{self.height}",
+        )
+        _check(max(self.width, self.height) <= 2048, "width and height must be at most 2048")
+        _check(1 <= self.clip_length <= 16, "clip_length must be 1 … 16")
+        _check(0 <= self.step_s <= 60, "step_s must be 0 … 60 seconds")
+        _check(1 <= self.net_width <= 256, "net_width must be 1 … 256")
+        _check(self.stem in (1, 2, 4), "stem must be 1, 2 or 4")
+        _check(self.memory in ("mnad", "none"), f"unknown memory '{self.memory}'", "choose mnad or none")
+        _check(1 <= self.items <= 100_000, "items must be 1 … 100000")
+        _check(self.temperature > 0, "temperature must be above 0")
+        _check(self.update in ("nudge", "published"), f"unknown update '{self.update}'")
+        _check(0 <= self.rate <= 1, "rate must be 0 … 1")
+
+    @property
+    def colour(self) -> str:
+        return "colour" if self.channels == 3 else "gray"

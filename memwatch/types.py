@@ -56,8 +56,8 @@ class Prediction:
     """(C, h, w) in [-1, 1]."""
     distance: Grid
     """(h', w'), each feature's squared distance to its nearest memory item, >= 0."""
-    next_state: State
-    """The state after this clip's memory update; the host decides whether it is kept."""
+    query: Any
+    """What the memory would learn from this clip: opaque, handed back to `Runtime.learn` if the gate lets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class Score:
     distance: float
     """Mean distance of the frame's features to the memory."""
     value: float
-    """Calibrated: -log10 of how rarely a normal place of a normal frame looks at least this odd."""
+    """Calibrated, the map's maximum: -log10 of how rarely a normal place looks at least this odd."""
     threshold: float
     anomalous: bool
     learned: bool = False
-    """Whether the memory was written with this frame."""
+    """Whether this frame may teach the memory, once its quarantine has passed without an anomaly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,16 @@ class Tally:
 
     read: int = 0
     scored: int = 0
-    broken: int = 0
     filled: int = 0
+    """Frames without a score of their own: the head of the stream and of what follows a gap."""
+    broken: int = 0
+    over: int = 0
+    """Frames over the threshold."""
+    events: int = 0
     learned: int = 0
-    notes: list[str] = field(default_factory=list)
+    """Frames that the memory learned from."""
+    seconds: float = 0.0
+    """Seconds of footage, by its own timestamps."""
+    partial: bool = False
+    """The source ended before its end: the rest could not be read."""
+    problems: list[str] = field(default_factory=list)

@@ -1,0 +1,46 @@
+"""Files that are whole or not there: written beside, flushed, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from memwatch.errors import MemwatchError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` whole or not at all.
+
+    Raises MemwatchError naming the file when the disk is full or the folder can't be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        raise write_error(path, error) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 form of `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_error(path: Path, error: OSError) -> MemwatchError:
+    """The one line for a file that could not be written."""
+    remedies = {
+        errno.ENOSPC: "free some space, or write elsewhere",
+        errno.EACCES: "choose a folder you may write to",
+        errno.EROFS: "choose a folder you may write to",
+        errno.ENOTDIR: "a part of its path is a file; choose another",
+        errno.EEXIST: "a part of its path is a file; choose another",
+    }
+    return MemwatchError(
+        f"{path}: cannot be written ({error.strerror})", remedies.get(error.errno or 0, "write elsewhere")
+    )

@@ -1,0 +1,30 @@
+"""Encoder, memory, decoder: a clip in, the next frame out."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from memwatch.config import ModelConfig
+from memwatch.model.memory import MemoryState, Read, build_memory
+from memwatch.model.unet import Decoder, Encoder
+
+
+class Predictor(nn.Module):
+    """Predicts the next frame of a clip with the help of a memory of normality.
+
+    The memory's state comes in with every call and is never kept here.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = 8 * config.net_width
+        self.encoder = Encoder(config.clip_length * config.channels, config.net_width, config.stem)
+        self.memory = build_memory(config, channels)
+        self.decoder = Decoder(self.memory.decoder_channels, config.channels, config.net_width, config.stem)
+
+    def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Tensor]:
+        """(B, T·C, h, w) to the frame (B, C, h, w), what was read, and the query (B, D, h', w')."""
+        query, skips = self.encoder(clips)
+        read = self.memory.read(query, state)
+        return self.decoder(read.decoder_input, skips), read, query

@@ -1,0 +1,14 @@
+"""What computes the network."""
+
+from memwatch.runtime.base import Runtime
+
+__all__ = ["Runtime", "open_runtime"]
+
+
+def open_runtime(model: object, *, threads: int | None = None) -> Runtime:
+    """A runtime for a loaded model on this machine's processor."""
+    from memwatch.model import Model
+    from memwatch.runtime.torch_runtime import TorchRuntime
+
+    assert isinstance(model, Model)
+    return TorchRuntime(model, threads=threads)

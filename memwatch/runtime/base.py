@@ -1,0 +1,24 @@
+"""The seam between the one path and whatever computes the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from memwatch.config import ModelConfig
+from memwatch.types import Clip, Prediction, State
+
+
+class Runtime(Protocol):
+    """Runs a model's step. Weights are shared and read-only; each stream brings its own state."""
+
+    config: ModelConfig
+
+    def new_state(self) -> State:
+        """The memory as trained."""
+
+    def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
+        """Predict each clip's target with the memory in the state beside it; states stay as they are."""
+
+    def learn(self, query: Any, state: State, rate: float | None = None) -> State:
+        """The state after learning from a prediction's query; `rate` overrides the model's own."""

@@ -1,0 +1,87 @@
+"""The network's step on torch, on this machine's processor."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
+
+from memwatch.model import Model
+from memwatch.types import Clip, Prediction, State
+
+
+class TorchRuntime:
+    """Predicts in evaluation mode, batch norms folded into the convolutions before them."""
+
+    def __init__(self, model: Model, *, threads: int | None = None) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        self.config = model.config
+        self._start: State = dict(model.state)
+        net = copy.deepcopy(model.net).eval().requires_grad_(False)
+        _fold_batch_norms(net)
+        self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def new_state(self) -> State:
+        """The memory as trained."""
+        return self._start
+
+    def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
+        """Predict each clip's target with the memory in the state beside it; states stay as they are."""
+        net = self._net
+        inputs = torch.from_numpy(np.stack([clip.inputs for clip in clips]))
+        with torch.inference_mode():
+            query, skips = net.encoder(inputs.contiguous(memory_format=torch.channels_last))
+            handed: list[Tensor] = []
+            distances: list[Tensor] = []
+            done = 0
+            # Encoder and decoder serve all clips at once; the memory is read once for each run of equal states.
+            for _, run in groupby(states, key=id):
+                members = list(run)
+                read = net.memory.read(query[done : done + len(members)], members[0])
+                handed.append(read.decoder_input)
+                distances.append(read.distance)
+                done += len(members)
+            frames = net.decoder(torch.cat(handed), skips)
+        distance = torch.cat(distances)
+        return [
+            Prediction(frames[i].contiguous().numpy(), distance[i].contiguous().numpy(), query[i : i + 1].clone())
+            for i in range(len(clips))
+        ]
+
+    def learn(self, query: Tensor, state: State, rate: float | None = None) -> State:
+        """The state after learning from a prediction's query; `rate` overrides the model's own."""
+        with torch.inference_mode():
+            return self._net.memory.write(query, state, rate)
+
+
+def _fold_batch_norms(module: nn.Module) -> None:
+    for child in module.children():
+        _fold_batch_norms(child)
+    if not isinstance(module, nn.Sequential):
+        return
+    for i, (first, second) in enumerate(zip(module, list(module)[1:], strict=False)):
+        if not isinstance(second, nn.BatchNorm2d):
+            continue
+        if isinstance(first, nn.ConvTranspose2d):
+            assert second.running_mean is not None
+            assert second.running_var is not None
+            first.weight, bias = fuse_conv_bn_weights(
+                first.weight,
+                first.bias,
+                second.running_mean,
+                second.running_var,
+                second.eps,
+                second.weight,
+                second.bias,
+                transpose=True,
+            )
+            first.bias = bias
+        else:
+            module[i] = fuse_conv_bn_eval(first, second)
+        module[i + 1] = nn.Identity()
