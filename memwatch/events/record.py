@@ -1,0 +1,60 @@
+"""An event as one JSON object, schema memwatch.event/1 (docs/events.md describes every field)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from memwatch.clock import iso
+from memwatch.types import Box, Event, Observation
+
+EVENT_SCHEMA = "memwatch.event/1"
+
+_TYPES = {"opened": "start", "updated": "update", "closed": "end"}
+
+
+def event_record(event: Event, *, seq: int, model: dict[str, Any]) -> dict[str, Any]:
+    """What is told of an event, ready for `json.dumps(..., allow_nan=False)`.
+
+    seq: the line's number in its stream, from 1; model: what names the model, at least {"id": ...}.
+    Numbers that are not finite become None.
+    """
+    closed = event.phase == "closed"
+    return {
+        "schema": EVENT_SCHEMA,
+        "type": _TYPES[event.phase],
+        "id": event.id,
+        "seq": seq,
+        "camera": event.source,
+        "state": "closed" if closed else "open",
+        "start": _moment(event.start),
+        "end": _moment(event.last) if closed else None,
+        "end_reason": event.end_reason,
+        "peak": _moment(event.peak) | {"score": _number(event.peak.score.value, 4)},
+        "threshold": {"score": _number(event.peak.score.threshold, 4)},
+        "frames": {"scored": event.frames_scored, "over": event.frames_over},
+        "boxes": [
+            {"t": _number(at, 3), "xywh": _relative(box, event.start.size), "score": _number(score, 4)}
+            for at, box, score in event.boxes
+        ],
+        "model": model,
+    }
+
+
+def _moment(observation: Observation) -> dict[str, Any]:
+    return {
+        "wall": iso(observation.time) if math.isfinite(observation.time) else None,
+        "stream_s": _number(observation.seconds, 3),
+        "frame": observation.index,
+    }
+
+
+def _relative(box: Box, size: tuple[int, int]) -> list[float]:
+    """x, y, width, height as shares of the picture, 0 to 1."""
+    (x1, y1, x2, y2), (width, height) = box, size
+    values = (x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)
+    return [round(value, 4) for value in values]
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None
