@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from memwatch.errors import MemwatchError
 from memwatch.video import truth_files
 from memwatch.video.listing import visible
+from memwatch.video.quiet import decoder_errors
 from memwatch.video.truth_files import BoxTruth, Labels, Span
 
 Mask = NDArray[np.bool_]
@@ -113,7 +114,8 @@ def _masks_of_folder(ref: TruthRef, path: Path, *, frames: int, size: tuple[int,
     _check_count(ref, path, truth=len(files), frames=frames)
 
     def read(index: int) -> Mask:
-        picture = cv2.imread(str(files[index]), cv2.IMREAD_GRAYSCALE)
+        with decoder_errors():  # a damaged PNG or BMP comes back as None; only its noise needs catching
+            picture = cv2.imread(str(files[index]), cv2.IMREAD_GRAYSCALE)
         if picture is None:
             raise truth_files.unreadable(files[index], "it does not decode")
         height, width = picture.shape[:2]

@@ -39,11 +39,15 @@ def test_paper_stretches_each_clip_first() -> None:
 
 
 def test_smoothing_is_applied_before_stretching() -> None:
-    scores = [[0.0] * 30 + [1.0] + [0.0] * 30]
-    labels = [[False] * 25 + [True] * 11 + [False] * 25]
-    # A single peak only finds one of eleven frames until smoothing spreads it evenly to both sides.
-    assert paper_of(scores, labels).auc == pytest.approx((50 + 10 * 25) / 550)
-    assert paper_of(scores, labels, smoothing=10).auc == pytest.approx(1.0)
+    peak = [0.0] * 30 + [1.0] + [0.0] * 30
+    around = [False] * 25 + [True] * 11 + [False] * 25
+    # A single peak finds but one of eleven frames until smoothing spreads it evenly to both sides.
+    assert paper_of([peak], [around]).auc == pytest.approx((50 + 10 * 25) / 550)
+    assert paper_of([peak], [around], smoothing=10).auc == pytest.approx(1.0)
+    # The flattened peak is stretched to 1 again, so it ranks with the top of a normal clip that rises slowly.
+    only = [i == 30 for i in range(61)]
+    figures = paper_of([peak, list(range(61))], [only, [False] * 61], smoothing=10)
+    assert figures.auc == pytest.approx((60 + 60 + 0.5) / 121)
 
 
 def test_figures_of_one_class_are_none() -> None:
