@@ -126,7 +126,7 @@ def _masks_of_folder(ref: TruthRef, path: Path, *, frames: int, size: tuple[int,
 
 
 def _masks_of_cells(ref: TruthRef, path: Path, *, frames: int, size: tuple[int, int]) -> MaskReader:
-    # No check of shape: Avenue's own truth exists at 160×120 for footage of 640×360.
+    # No check of shape: Avenue's masks may be stored at a working size that is not the video's.
     bits, (height, width) = truth_files.read_vol_label(path)
     _check_count(ref, path, truth=len(bits), frames=frames)
 
