@@ -75,7 +75,7 @@ class ModelConfig(Strict):
     step_s: float = 0.2
     """Seconds between a clip's frames, so that a 25 fps camera and a 10 fps recording look alike;
     0 takes every frame (as published)."""
-    net_width: int = 24
+    net_width: int = 16
     """Channels of the first level; each of the three levels below doubles them (MNAD: 64)."""
     stem: int = 2
     """The network works on stem × stem pixels folded into channels; 1 is MNAD, 2 costs a quarter."""
@@ -89,6 +89,8 @@ class ModelConfig(Strict):
     """nudge (explicit rate) or published (an accepted frame nearly replaces the items it touches)."""
     rate: float = 0.02
     """Share of an item that one accepted frame may move, for `nudge`."""
+    head_width: int = 24
+    """Channels of the oddity head's first stage; 0 for none (as published)."""
 
     def __post_init__(self) -> None:
         unit = 8 * self.stem
@@ -107,6 +109,7 @@ class ModelConfig(Strict):
         _check(self.temperature > 0, "temperature must be above 0")
         _check(self.update in ("nudge", "published"), f"unknown update '{self.update}'")
         _check(0 <= self.rate <= 1, "rate must be 0 … 1")
+        _check(0 <= self.head_width <= 256, "head_width must be 0 … 256")
 
     @property
     def colour(self) -> str:

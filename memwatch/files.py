@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
+from typing import Any
 
 from memwatch.errors import MemwatchError
 
@@ -44,3 +46,10 @@ def write_error(path: Path, error: OSError) -> MemwatchError:
     return MemwatchError(
         f"{path}: cannot be written ({error.strerror})", remedies.get(error.errno or 0, "write elsewhere")
     )
+
+
+def write_figure(figure: Any, path: Path, *, dpi: int = 150) -> None:
+    """A matplotlib figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    write_bytes(path, buffer.getvalue())

@@ -56,6 +56,8 @@ class Prediction:
     """(C, h, w) in [-1, 1]."""
     distance: Grid
     """(h', w'), each feature's squared distance to its nearest memory item, >= 0."""
+    oddity: Grid | None
+    """(h/8, w/8), the head's logit that something here moves or looks unlike this scene; None without a head."""
     query: Any
     """What the memory would learn from this clip: opaque, handed back to `Runtime.learn` if the gate lets it."""
 

@@ -1,10 +1,11 @@
-"""Encoder, memory, decoder: a clip in, the next frame out."""
+"""Encoder, memory, decoder: a clip in, the next frame out; beside them a light head that sees the frame too."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from memwatch.config import ModelConfig
+from memwatch.model.head import OddityHead
 from memwatch.model.memory import MemoryState, Read, build_memory
 from memwatch.model.unet import Decoder, Encoder
 
@@ -22,6 +23,9 @@ class Predictor(nn.Module):
         self.encoder = Encoder(config.clip_length * config.channels, config.net_width, config.stem)
         self.memory = build_memory(config, channels)
         self.decoder = Decoder(self.memory.decoder_channels, config.channels, config.net_width, config.stem)
+        self.head: OddityHead | None = None
+        if config.head_width:
+            self.head = OddityHead(config.clip_length + 1, config.channels, config.head_width)
 
     def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Tensor]:
         """(B, T·C, h, w) to the frame (B, C, h, w), what was read, and the query (B, D, h', w')."""

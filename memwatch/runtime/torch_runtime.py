@@ -48,9 +48,19 @@ class TorchRuntime:
                 distances.append(read.distance)
                 done += len(members)
             frames = net.decoder(torch.cat(handed), skips)
-        distance = torch.cat(distances)
+            distance = torch.cat(distances)
+            oddity = None
+            if net.head:
+                target = torch.from_numpy(np.stack([clip.target for clip in clips]))
+                seen = torch.cat((inputs, target), dim=1)
+                oddity = net.head(seen.contiguous(memory_format=torch.channels_last))
         return [
-            Prediction(frames[i].contiguous().numpy(), distance[i].contiguous().numpy(), query[i : i + 1].clone())
+            Prediction(
+                frame=frames[i].contiguous().numpy(),
+                distance=distance[i].contiguous().numpy(),
+                oddity=None if oddity is None else oddity[i].contiguous().numpy(),
+                query=query[i : i + 1].clone(),
+            )
             for i in range(len(clips))
         ]
 

@@ -1,14 +1,16 @@
 """What is usual at each place, learned from held-out normal footage, and how rare anything beyond it is.
 
-Every cell of the error map is divided by what is usual at its place; the ratios of all cells share one tail, empirical
-as far as the footage reaches and a generalised Pareto distribution beyond (Pickands 1975). A map value of 3 means:
-normal places looked at least this odd once in a thousand times. No value of the footage being scored is needed, so the
+Every cell of a cue is divided by what is usual at its place; the ratios of all cells share one tail, empirical as far
+as the footage reaches and a generalised Pareto distribution beyond (Pickands 1975). A map value of 3 means: normal
+places looked at least this odd once in a thousand times. No value of the footage being scored is needed, so the
 score is causal, and one threshold serves all clips.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from math import factorial
 from typing import Any
 
 import cv2
@@ -90,11 +92,28 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """What held-out normal footage says: usual errors per place, their tail, the gate and the threshold."""
+class CueCalibration:
+    """What is usual for one cue at each place, and the tail that all places share."""
 
     usual: Grid
     tail: Tail
+
+    @classmethod
+    def fit(cls, values: NDArray[np.float32]) -> CueCalibration:
+        """From a cue's values (N, gh, gw), >= 0, on held-out normal frames."""
+        usual = usual_size(values)
+        return cls(usual, Tail.fit(values / usual, TAIL_SHARE))
+
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(..., gh, gw) to -log10 tail probability."""
+        return self.tail(values / self.usual)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What held-out normal footage says: each cue's usual values and tail, the gate and the threshold."""
+
+    cues: dict[str, CueCalibration]
     gate: float
     """γ: the memory learns only from frames whose regularity error is at most this."""
     threshold: float
@@ -104,58 +123,73 @@ class Calibration:
 
     @classmethod
     def fit(
-        cls,
-        maps: NDArray[np.float32],
-        regularity: NDArray[np.float64],
-        *,
-        seconds: float,
+        cls, cues: dict[str, NDArray[np.float32]], regularity: NDArray[np.float64], *, seconds: float
     ) -> Calibration:
-        """From windowed errors (N, gh, gw) and regularity errors (N,) of held-out normal frames."""
-        frames = len(maps)
+        """From each cue's values (N, gh, gw) and the regularity errors (N,) of held-out normal frames."""
+        frames = len(regularity)
         if frames < MIN_FRAMES:
             raise MemwatchError(
                 f"only {frames} held-out normal frames to calibrate on, {MIN_FRAMES} are needed",
                 "give more normal footage",
             )
-        usual = usual_error(maps)
-        tail = Tail.fit(maps / usual, TAIL_SHARE)
-        peaks = tail((maps / usual).reshape(frames, -1).max(axis=1))
-        return cls(
-            usual,
-            tail,
-            gate=float(np.quantile(regularity, GATE_QUANTILE)),
-            threshold=Tail.fit(peaks, 0.05).value_at(THRESHOLD_SHARE),
-            frames=frames,
-            seconds=seconds,
-        )
+        fitted = {name: CueCalibration.fit(values) for name, values in cues.items()}
+        combined = combine([fitted[name](values) for name, values in cues.items()])
+        peaks = combined.reshape(frames, -1).max(axis=1)
+        threshold = Tail.fit(peaks, 0.05).value_at(THRESHOLD_SHARE)
+        return cls(fitted, float(np.quantile(regularity, GATE_QUANTILE)), threshold, frames, seconds)
 
-    def map(self, errors: Grid) -> Grid:
-        """Windowed errors (gh, gw) to -log10 tail probability (gh, gw)."""
-        return self.tail(errors / self.usual)
+    def map(self, cues: dict[str, Grid]) -> Grid:
+        """Each cue's values (gh, gw) to the combined -log10 tail probability (gh, gw)."""
+        return combine([calibration(cues[name]) for name, calibration in self.cues.items()])
 
     def to_record(self) -> dict[str, Any]:
-        """Numbers and arrays for the model file."""
-        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tail"}
-        return record | {f"tail_{name}": value for name, value in asdict(self.tail).items()}
+        """Numbers and arrays for the model file, flat."""
+        record: dict[str, Any] = {
+            "cues": list(self.cues),
+            "gate": self.gate,
+            "threshold": self.threshold,
+            "frames": self.frames,
+            "seconds": self.seconds,
+        }
+        for name, cue in self.cues.items():
+            record[f"{name}.usual"] = cue.usual
+            record |= {f"{name}.{key}": value for key, value in asdict(cue.tail).items()}
+        return record
 
     @classmethod
     def from_record(cls, record: dict[str, Any], where: str) -> Calibration:
         """Back from `to_record`; UsageError when something is missing or not finite."""
+        damaged = UsageError(f"{where}: its calibration is damaged", "train the model anew")
         try:
-            finite = all(np.isfinite(value).all() for value in record.values())
-            tail = Tail(**{name: record.pop(f"tail_{name}") for name in (f.name for f in fields(Tail))})
-            calibration = cls(tail=tail, **record)
+            cues = {
+                name: CueCalibration(
+                    record[f"{name}.usual"], Tail(**{f.name: record[f"{name}.{f.name}"] for f in fields(Tail)})
+                )
+                for name in record["cues"]
+            }
+            numbers = {key: record[key] for key in ("gate", "threshold", "frames", "seconds")}
+            finite = all(np.isfinite(value).all() for key, value in record.items() if key != "cues")
         except (KeyError, TypeError):
-            raise UsageError(f"{where}: its calibration is damaged", "train the model anew") from None
-        if not finite or calibration.usual.ndim != 2 or calibration.usual.min() <= 0:
-            raise UsageError(f"{where}: its calibration is damaged", "train the model anew")
-        return calibration
+            raise damaged from None
+        if not finite or not cues or any(c.usual.ndim != 2 or c.usual.min() <= 0 for c in cues.values()):
+            raise damaged
+        return cls(cues, **numbers)
 
 
-def usual_error(maps: NDArray[np.float32]) -> Grid:
-    """Upper size of the error at each place (gh, gw): its own high quantile, smoothed over neighbours, mixed with the
-    whole picture's, so that a cell that saw little borrows from where more happened."""
-    own = np.quantile(maps, USUAL_QUANTILE, axis=0).astype(np.float32)
+def usual_size(values: NDArray[np.float32]) -> Grid:
+    """Upper size of a cue at each place, (N, gh, gw) to (gh, gw): its own high quantile, smoothed over neighbours,
+    mixed with the whole picture's, so that a cell that saw little borrows from where more happened."""
+    own = np.quantile(values, USUAL_QUANTILE, axis=0).astype(np.float32)
     smooth = cv2.GaussianBlur(own, (0, 0), 2.0)
-    everywhere = float(np.quantile(maps, USUAL_QUANTILE))
+    everywhere = float(np.quantile(values, USUAL_QUANTILE))
     return np.asarray((smooth + 0.5 * everywhere) / 1.5 + 1e-8, dtype=np.float32)
+
+
+def combine(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Several cues' -log10 tail probabilities to one, by Fisher's rule (1925): for n independent cues the sum of
+    -ln p follows a Gamma(n) law, whose tail is the joint probability. Cues add up, and each one tried is paid for."""
+    if len(maps) == 1:
+        return maps[0]
+    total = np.sum(maps, axis=0, dtype=np.float64) * np.log(10)
+    terms = sum(total**k / factorial(k) for k in range(len(maps)))
+    return np.asarray((total - np.log(terms)) / np.log(10), dtype=np.float32)

@@ -44,3 +44,8 @@ def windowed(error: NDArray[np.float32], window: int) -> Grid:
     flat = error.mean(axis=0, dtype=np.float32)
     mean = cv2.blur(flat, (window, window), borderType=cv2.BORDER_REFLECT)
     return np.ascontiguousarray(mean[CELL // 2 :: CELL, CELL // 2 :: CELL])
+
+
+def softplus(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """ln(1 + e^x): logits to a size >= 0 that grows with them, and fades out where they are sure of nothing odd."""
+    return np.logaddexp(np.float32(0), logits)

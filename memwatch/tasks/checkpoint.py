@@ -1,0 +1,60 @@
+"""A training's state on disk, so that it can go on: one safetensors file, no pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from memwatch.errors import UsageError
+from memwatch.files import write_bytes
+from memwatch.model import MemoryState, Predictor
+
+
+def save_checkpoint(
+    path: Path, net: Predictor, optimiser: torch.optim.Optimizer, state: MemoryState, meta: dict[str, Any]
+) -> None:
+    """Write everything that the next step depends on; `meta` is JSON."""
+    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+    tensors |= {f"state.{name}": value for name, value in state.items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in values.items()}
+    whole = {name: value.detach().contiguous() for name, value in tensors.items()}
+    write_bytes(path, save(whole, {"memwatch-checkpoint": json.dumps(meta)}))
+
+
+def load_checkpoint(
+    path: Path, net: Predictor, optimiser: torch.optim.Optimizer, wanted: dict[str, Any]
+) -> tuple[MemoryState, dict[str, Any]]:
+    """Fill `net` and `optimiser`; answers the memory's state and the meta.
+
+    Raises UsageError when the file is damaged or belongs to another training than `wanted` describes.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            meta = json.loads((file.metadata() or {})["memwatch-checkpoint"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError):
+        raise UsageError(f"{path}: not a checkpoint, or damaged", "delete it and train from the start") from None
+    for name, value in wanted.items():
+        if meta.get(name) != value:
+            raise UsageError(
+                f"{path}: belongs to another training ({name} was {meta.get(name)}, now {value})",
+                "repeat the options of the first run, or delete it and train from the start",
+            )
+    net.load_state_dict(_part(tensors, "net."))
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in _part(tensors, "optimiser.").items():
+        index, _, slot = name.partition(".")
+        slots.setdefault(int(index), {})[slot] = value
+    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+    return _part(tensors, "state."), meta
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

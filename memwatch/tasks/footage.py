@@ -1,0 +1,194 @@
+"""Footage to learn from: read once, scaled to the network's size, kept in memory as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memwatch.config import ModelConfig
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.tasks.progress import Progress
+from memwatch.types import Clip, Frame, Image
+from memwatch.video import find_clips, is_gap, open_source, positions, prepare, scaled
+
+HELD_OUT = 0.15
+"""Last share of every clip, kept out of training: it calibrates score, gate and threshold."""
+SEGMENT_S = 20.0
+"""Long footage is thinned by whole stretches of this length, so that motion stays whole."""
+BYTES = 1_200_000_000
+BACKGROUND_FRAMES = 60
+GRAY_DIFFERENCE = 1.5
+"""Mean difference of the colour channels, in levels, under which footage counts as gray."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """An unbroken stretch of one clip."""
+
+    name: str
+    times: list[float] = field(default_factory=list)
+    frames: list[NDArray[np.uint8]] = field(default_factory=list)
+    """Each (C, h, w)."""
+    held_from: int = 0
+    """Frames from here on are held out."""
+
+    def targets(self, config: ModelConfig, *, held: bool) -> range:
+        """Indices that have a full clip before them, on one side of the split."""
+        first = next(
+            (i for i, t in enumerate(self.times) if t - self.times[0] >= config.step_s * config.clip_length - 1e-6),
+            len(self.times),
+        )
+        first = max(first, config.clip_length)
+        return range(max(first, self.held_from), len(self.times)) if held else range(first, self.held_from)
+
+    def indices(self, target: int, config: ModelConfig) -> list[int]:
+        """Which frames form the clip of `target`, oldest first, the target last."""
+        oldest = max(0, target - 1)
+        while oldest > 0 and self.times[target] - self.times[oldest] < config.step_s * config.clip_length:
+            oldest -= 1
+        oldest = min(oldest, max(0, target - config.clip_length))
+        chosen = positions(self.times[oldest : target + 1], config.clip_length, config.step_s)
+        assert chosen is not None, "targets() offers only frames with a full clip"
+        return [oldest + i for i in chosen] + [target]
+
+    def clip(self, target: int, config: ModelConfig) -> Clip:
+        """The clip whose target is frame `target`, as `watch` would make it."""
+        *inputs, last = (self.frames[i] for i in self.indices(target, config))
+        frame = Frame(self.name, target, 0.0, self.times[target], np.empty((0, 0, 3), np.uint8))
+        return Clip(scaled(np.concatenate(inputs)), scaled(last), frame)
+
+
+@dataclass(slots=True)
+class Footage:
+    """All recordings of a training, and what was lost on the way."""
+
+    recordings: list[Recording]
+    names: list[str]
+    broken: int = 0
+    seconds: float = 0.0
+    thinned: int = 1
+    """Only every so many-th stretch was kept, for memory's sake."""
+    problems: list[str] = field(default_factory=list)
+
+    def targets(self, config: ModelConfig, *, held: bool) -> list[tuple[int, int]]:
+        """(recording, target) pairs."""
+        return [(n, i) for n, r in enumerate(self.recordings) for i in r.targets(config, held=held)]
+
+    def backgrounds(self, config: ModelConfig) -> list[NDArray[np.float32]]:
+        """Each recording's median picture (C, h, w), in levels, from at most BACKGROUND_FRAMES of its clip's frames."""
+        by_clip: dict[str, list[NDArray[np.uint8]]] = {}
+        for recording in self.recordings:
+            by_clip.setdefault(recording.name, []).extend(recording.frames[: recording.held_from])
+        medians = {
+            name: np.median(frames[:: max(1, len(frames) // BACKGROUND_FRAMES)], axis=0).astype(np.float32)
+            for name, frames in by_clip.items()
+            if frames
+        }
+        blank = np.zeros((config.channels, config.height, config.width), np.float32)
+        return [medians.get(recording.name, blank) for recording in self.recordings]
+
+
+def is_gray(image: Image) -> bool:
+    """Whether the three channels say the same."""
+    wide = image.astype(np.int16)
+    return float(np.abs(wide - wide[..., :1]).mean()) < GRAY_DIFFERENCE
+
+
+def look(sources: Sequence[str], *, fps: float | None) -> tuple[int, int, bool]:
+    """(width, height, gray) of the footage, from the first pictures of its clips."""
+    size: tuple[int, int] | None = None
+    gray = True
+    for path in _clips(sources)[:8]:
+        with open_source(str(path), fps=fps) as source:
+            image = next(iter(source)).image
+            gray = gray and is_gray(image)
+            size = size or (image.shape[1], image.shape[0])
+    assert size is not None
+    return (*size, gray)
+
+
+def read_footage(sources: Sequence[str], config: ModelConfig, *, fps: float | None, progress: Progress) -> Footage:
+    """Decode everything once. Raises UsageError when there is nothing, or too little, to learn from."""
+    paths = _clips(sources)
+    footage = Footage([], [path.name for path in paths])
+    budget = BYTES // (config.channels * config.width * config.height)
+    progress.start("reading", None)
+    kept: list[list[Recording]] = []
+    for path in paths:
+        segments: list[Recording] = []
+        kept.append(segments)
+        with open_source(str(path), fps=fps) as source:
+            for number, segment in enumerate(_segments(source, config, path.name)):
+                if number % footage.thinned == 0:
+                    segments.append(segment)
+                progress.step(len(segment.frames))
+                if sum(len(r.frames) for clip in kept for r in clip) > budget:
+                    footage.thinned *= 2
+                    kept = [clip[::2] for clip in kept[:-1]] + [segments[::2]]
+                    segments = kept[-1]
+            footage.broken += source.broken
+            footage.problems += source.problems
+    for clip in kept:
+        _hold_out(clip)
+        footage.recordings += clip
+        footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
+    progress.done()
+    _check_enough(footage, config, sources)
+    return footage
+
+
+def _clips(sources: Sequence[str]) -> list[Path]:
+    return [clip.path for source in sources for clip in find_clips(source, part="train").clips]
+
+
+def _segments(source: Iterator[Frame] | object, config: ModelConfig, name: str) -> Iterator[Recording]:
+    """Unbroken stretches of at most SEGMENT_S, frames at least half a clip step apart."""
+    current = Recording(name)
+    spacing = 0.45 * config.step_s
+    size: tuple[int, ...] | None = None
+    for frame in source:  # type: ignore[attr-defined]
+        changed = size is not None and frame.image.shape != size
+        size = frame.image.shape
+        broken_off = frame.gap or changed or is_gap(current.times, frame.seconds, config.step_s)
+        if current.times and (broken_off or frame.seconds - current.times[0] >= SEGMENT_S):
+            yield current
+            current = Recording(name)
+        if current.times and frame.seconds - current.times[-1] < spacing:
+            continue
+        current.times.append(frame.seconds)
+        current.frames.append(prepare(frame.image, config))
+    if current.times:
+        yield current
+
+
+def _hold_out(clip: list[Recording]) -> None:
+    total = sum(len(r.frames) for r in clip)
+    train = round(total * (1 - HELD_OUT))
+    for recording in clip:
+        recording.held_from = max(0, min(len(recording.frames), train))
+        train -= len(recording.frames)
+
+
+def _check_enough(footage: Footage, config: ModelConfig, sources: Sequence[str]) -> None:
+    train, held = (len(footage.targets(config, held=held)) for held in (False, True))
+    if train >= 100 and held >= 20:
+        if config.step_s and all(_still(r) for r in footage.recordings):
+            raise MemwatchError(
+                f"{', '.join(sources)}: nothing moves in this footage, so there is no motion to learn",
+                "give footage of an ordinary day",
+            )
+        return
+    raise UsageError(
+        f"{', '.join(sources)}: too short to train on ({train} training and {held} held-out clips; "
+        "100 and 20 are needed)",
+        "give at least 20 seconds of normal footage, better ten minutes",
+    )
+
+
+def _still(recording: Recording) -> bool:
+    first, last = recording.frames[0], recording.frames[-1]
+    return bool((first == last).all())

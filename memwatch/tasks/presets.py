@@ -1,0 +1,59 @@
+"""The presets of `train`: how large a network, on what picture, with which schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import sqrt
+
+from memwatch.config import ModelConfig
+from memwatch.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a preset trains."""
+
+    batch: int
+    crop: int
+    """Side of the training crops in network pixels; 0 trains on whole frames."""
+    rate: float
+    """Learning rate at the start; a cosine takes it to 0."""
+    minutes: float | None
+    """Default length; None trains `epochs` passes."""
+    epochs: int = 0
+
+
+PRESETS = {
+    "small": Schedule(batch=16, crop=64, rate=1e-3, minutes=10),
+    "base": Schedule(batch=16, crop=96, rate=1e-3, minutes=30),
+    "paper": Schedule(batch=4, crop=0, rate=2e-4, minutes=None, epochs=60),
+}
+
+
+def model_config(preset: str, size: tuple[int, int], *, gray: bool, memory: str | None) -> ModelConfig:
+    """The network of a preset for footage of `size` (width, height).
+
+    `paper` is MNAD as published, whatever the footage; the others keep the scene's aspect ratio at about the same
+    number of pixels, and its colour.
+    """
+    channels = 1 if gray else 3
+    match preset:
+        case "paper":
+            config = ModelConfig(
+                "paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0
+            )
+        case "base":
+            config = ModelConfig("base", *fitted(size, 240 * 160), channels)
+        case "small":
+            config = ModelConfig("small", *fitted(size, 160 * 112), channels, net_width=12, head_width=16)
+        case _:
+            raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
+    return replace(config, memory=memory) if memory else config
+
+
+def fitted(size: tuple[int, int], area: int, unit: int = 16) -> tuple[int, int]:
+    """(width, height), multiples of `unit`, with about `area` pixels and the aspect ratio of `size`; never larger
+    than the footage by more than a unit."""
+    width, height = size
+    scale = min(1.0, sqrt(area / (width * height)))
+    return tuple(max(2 * unit, round(side * scale / unit) * unit) for side in (width, height))  # type: ignore[return-value]

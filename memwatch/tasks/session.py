@@ -1,0 +1,39 @@
+"""What every scoring verb sets up alike: a model's runtime and calibration, and a detector for each stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from memwatch.errors import UsageError
+from memwatch.model import Model, load_model
+from memwatch.pipeline import Detector
+from memwatch.runtime import Runtime, open_runtime
+from memwatch.scoring import Calibration
+from memwatch.types import State
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to score with."""
+
+    model: Model
+    runtime: Runtime
+    calibration: Calibration
+    path: Path
+
+    def detector(self, *, learn: bool, rate: float | None = None, state: State | None = None) -> Detector:
+        """A detector for one stream, its memory as trained unless `state` is given."""
+        return Detector(self.runtime, self.calibration, state=state, learn=learn, rate=rate)
+
+
+def load(path: Path) -> Loaded:
+    """Read a model file. Raises UsageError when it can't be scored with."""
+    model = load_model(path)
+    if model.calibration is None:
+        raise UsageError(f"{path}: the model has no calibration", "train it anew; `train` calibrates at its end")
+    calibration = Calibration.from_record(model.calibration, str(path))
+    grid = (model.config.height // 8, model.config.width // 8)
+    if any(cue.usual.shape != grid for cue in calibration.cues.values()):
+        raise UsageError(f"{path}: its calibration is of another picture size", "train the model anew")
+    return Loaded(model, open_runtime(model), calibration, path)

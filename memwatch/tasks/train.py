@@ -1,0 +1,397 @@
+"""`memwatch train`: normal footage in, a calibrated model out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import dataclass, field
+from math import cos, isfinite, pi
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from memwatch import __version__
+from memwatch.config import ModelConfig
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.model import MemoryState, Model, Predictor, save_model
+from memwatch.tasks.calibrate import calibrate
+from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
+from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.footage import Footage, look, read_footage
+from memwatch.tasks.pictures import draw_loss, draw_predictions
+from memwatch.tasks.presets import PRESETS, Schedule, model_config
+from memwatch.tasks.progress import Progress
+from memwatch.tasks.pseudo import PseudoAnomalies, Weighted
+
+WARM_UP_STEPS = 100
+WEIGHT_DECAY = 1e-4
+CLIP_NORM = 1.0
+HEAD_RATE = 2e-3
+POSITIVE_WEIGHT = 5.0
+"""Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
+PRECISION_TRIAL_STEPS = 3
+
+
+@dataclass(slots=True)
+class TrainReport:
+    """What a training did."""
+
+    model: Path
+    model_id: str
+    steps: int
+    minutes: float
+    loss: float
+    held_out: dict[str, float]
+    footage: dict[str, Any]
+    pictures: list[Path]
+    problems: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "memwatch.train/1",
+            "model": str(self.model),
+            "model_id": self.model_id,
+            "steps": self.steps,
+            "minutes": round(self.minutes, 2),
+            "loss": self.loss,
+            "held_out": self.held_out,
+            "footage": self.footage,
+            "pictures": [str(path) for path in self.pictures],
+            "problems": self.problems,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        held = self.held_out
+        return [
+            ("model", f"{self.model}  ({self.model.stat().st_size / 1e6:.1f} MB, id {self.model_id})"),
+            ("trained", f"{self.steps} steps in {self.minutes:.1f} minutes, last loss {self.loss:.5f}"),
+            ("held out", f"{held['frames']:.0f} normal frames, {held['psnr']:.1f} dB"),
+            ("gate", f"{held['gate']:.5f}"),
+            ("threshold", f"{held['threshold']:.2f}"),
+            *(("picture", str(path)) for path in self.pictures),
+            *(("problem", text) for text in self.problems[:3]),
+        ]
+
+
+@dataclass(slots=True)
+class _Run:
+    """A training under way."""
+
+    net: Predictor
+    optimiser: torch.optim.Optimizer
+    state: MemoryState
+    schedule: Schedule
+    precision: str
+    wanted: dict[str, Any]
+    step: int = 0
+    elapsed: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+
+    def meta(self) -> dict[str, Any]:
+        return self.wanted | {
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "losses": self.losses,
+            "precision": self.precision,
+        }
+
+
+def train(
+    footage: list[str],
+    out: Path,
+    *,
+    preset: str = "base",
+    minutes: float | None = None,
+    steps: int | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    memory: str | None = None,
+    fps: float | None = None,
+    force: bool = False,
+    progress: Progress,
+) -> TrainReport:
+    """Learn what is normal in `footage` and write a calibrated model to `out`.
+
+    `minutes` is the whole command's budget, reading and calibration included; `steps` trains an exact number of steps
+    instead, which is what makes two runs with one seed equal. A checkpoint lies beside `out` until the model does;
+    `resume` goes on from it.
+    """
+    began = time.monotonic()
+    schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
+    width, height, gray = look(footage, fps=fps)
+    config = model_config(preset, (width, height), gray=gray, memory=memory)
+    clips = read_footage(footage, config, fps=fps, progress=progress)
+    torch.manual_seed(seed)
+    net = Predictor(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = _Run(
+        net,
+        _optimiser(net, schedule),
+        net.memory.new_state(),
+        schedule,
+        "",
+        wanted={"config": config.to_dict(), "seed": seed, "minutes": minutes, "steps": steps, "clips": clips.names},
+    )
+    if resume:
+        run.state, meta = load_checkpoint(checkpoint, net, run.optimiser, run.wanted)
+        run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
+        run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
+    side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
+    crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
+    pseudo = PseudoAnomalies(crops, clips.backgrounds(config)) if net.head else None
+    if not run.precision:
+        run.precision = _faster_precision(run, crops)
+    budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
+    _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
+    model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)  # type: ignore[call-overload]
+    held = calibrate(model, clips, progress=progress)
+    model.card = _card(run, clips, preset, began)
+    save_model(model, out)
+    pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]
+    draw_loss(run.losses, pictures[0])
+    draw_predictions(model, clips, pictures[1])
+    checkpoint.unlink(missing_ok=True)
+    return TrainReport(
+        out,
+        model.id,
+        run.step,
+        (time.monotonic() - began) / 60,
+        run.losses[-1][1],
+        held,
+        {"clips": len(clips.names), "seconds": round(clips.seconds, 1), "broken": clips.broken},
+        pictures,
+        clips.problems,
+    )
+
+
+def _plan(
+    out: Path, preset: str, minutes: float | None, steps: int | None, resume: bool, force: bool
+) -> tuple[Schedule, Path]:
+    """Refuse what can't work before anything is read."""
+    if preset not in PRESETS:
+        raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
+    if minutes is not None and steps is not None:
+        raise UsageError("--minutes and --steps exclude each other", "give one of them")
+    if (minutes is not None and not 0 < minutes < 1e5) or (steps is not None and steps < 1):
+        raise UsageError("a training needs a positive length", "give --minutes or --steps above 0")
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out}: a model's name ends in .safetensors", f"write --out {out}.safetensors")
+    checkpoint = out.with_suffix(".checkpoint.safetensors")
+    if out.exists() and not force:
+        raise UsageError(f"{out}: exists already", "choose another name, or replace it with --force")
+    if resume and not checkpoint.is_file():
+        raise UsageError(f"{checkpoint}: no checkpoint to resume from", "train without --resume")
+    if checkpoint.exists() and not resume and not force:
+        raise UsageError(f"{checkpoint}: an unfinished training", "go on with --resume, or drop it with --force")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(out.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise MemwatchError(f"{out.parent}: cannot be written", "choose a folder you may write to")
+    return PRESETS[preset], checkpoint
+
+
+def _optimiser(net: Predictor, schedule: Schedule) -> torch.optim.Optimizer:
+    if schedule.epochs:  # as published
+        return torch.optim.Adam(net.parameters(), schedule.rate)
+    head = list(net.head.parameters()) if net.head else []
+    rest = [p for name, p in net.named_parameters() if not name.startswith("head.")]
+    groups = [{"params": part} for part in (rest, head) if part]
+    return torch.optim.AdamW(groups, schedule.rate, weight_decay=WEIGHT_DECAY)
+
+
+def _loop(
+    run: _Run,
+    crops: Crops,
+    pseudo: PseudoAnomalies | None,
+    checkpoint: Path,
+    *,
+    steps: int | None,
+    budget: float,
+    began: float,
+    progress: Progress,
+) -> None:
+    """Steps until the budget (seconds since `began`, with what calibration will need kept back) or the steps are used
+    up."""
+    per_epoch = max(1, len(crops.targets) // crops.batch)
+    total = steps if steps is not None else (None if budget else run.schedule.epochs * per_epoch)
+    reserve = _calibration_seconds(run, crops) if budget else 0.0
+    start, before = time.monotonic(), run.elapsed
+    window, pixels = time.monotonic(), 0
+    progress.start("training", total if total else round(budget - reserve))
+    progress.step(run.step if total else round(run.elapsed))
+    shown = run.elapsed
+    run.net.train()
+    epoch_loss: list[float] = []
+    try:
+        for batch, odd in _batches(run, crops, pseudo, per_epoch):
+            done = run.step / total if total else (before + time.monotonic() - began) / max(budget - reserve, 1e-9)
+            if done >= 1:
+                break
+            _set_rate(run, done, per_epoch)
+            loss = _step(run, batch, odd)
+            if not isfinite(loss):
+                raise MemwatchError(
+                    f"the loss is not finite at step {run.step}",
+                    f"the last good state is {checkpoint.name}; try a lower rate, or look for broken footage",
+                )
+            run.step += 1
+            run.elapsed = before + time.monotonic() - start
+            epoch_loss.append(loss)
+            pixels += crops.batch
+            pace = pixels / max(time.monotonic() - window, 1e-6)
+            progress.step(1 if total else run.elapsed - shown, loss=loss, clips_per_s=pace)
+            shown = run.elapsed
+            if run.step % per_epoch == 0:
+                run.losses.append((run.step, sum(epoch_loss) / len(epoch_loss)))
+                epoch_loss.clear()
+                save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
+    except KeyboardInterrupt:
+        save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
+        progress.note(f"stopped at step {run.step}; go on with --resume")
+        raise
+    if epoch_loss or not run.losses:
+        run.losses.append((run.step, sum(epoch_loss) / max(1, len(epoch_loss))))
+    progress.done()
+
+
+def _batches(
+    run: _Run, crops: Crops, pseudo: PseudoAnomalies | None, per_epoch: int
+) -> Iterator[tuple[Pixels, Weighted | None]]:
+    """Batches from the current step on, for the predictor and the head, drawn one ahead on a thread of their own."""
+
+    def draw(step: int) -> tuple[Pixels, Weighted | None]:
+        if crops.side:
+            return crops.draw(step), pseudo and pseudo.draw(step)
+        number, position = divmod(step, per_epoch)
+        return crops.whole(crops.epoch(number)[position]), None
+
+    with ThreadPoolExecutor(1) as pool:
+        step = run.step
+        ahead = pool.submit(draw, step)
+        while True:
+            batch = ahead.result()
+            step += 1
+            ahead = pool.submit(draw, step)
+            yield batch
+
+
+def _set_rate(run: _Run, done: float, per_epoch: int) -> None:
+    if run.schedule.epochs:  # as published: cosine, stepped once an epoch
+        epoch = run.step // per_epoch
+        factor = (1 + cos(pi * min(1.0, epoch / run.schedule.epochs))) / 2
+    else:
+        factor = (1 + cos(pi * min(1.0, done))) / 2 * min(1.0, (run.step + 1) / WARM_UP_STEPS)
+    for group, rate in zip(run.optimiser.param_groups, (run.schedule.rate, HEAD_RATE), strict=False):
+        group["lr"] = rate * factor
+
+
+def _step(run: _Run, batch: Pixels, odd: Weighted | None = None) -> float:
+    """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, NaN if any loss is not
+    finite (nothing is updated then)."""
+    net = run.net
+    pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+    channels = net.config.channels
+    run.optimiser.zero_grad(set_to_none=True)
+    half = torch.autocast("cpu", torch.bfloat16) if run.precision == "bf16" else nullcontext()
+    with half:
+        predicted, _, query = net(pixels[:, :-channels], run.state)
+        head_loss = _head_loss(net, odd) if odd is not None else torch.zeros(())
+    query = query.float()
+    loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
+    total = loss + head_loss + sum(net.memory.losses(query, run.state).values())
+    total.backward()  # type: ignore[no-untyped-call]
+    value = float(loss.detach())
+    if not isfinite(value) or not isfinite(float(total.detach())):
+        return float("nan")
+    if not run.schedule.epochs:
+        for group in run.optimiser.param_groups:
+            torch.nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
+    run.optimiser.step()
+    run.state = net.memory.write(query, run.state)
+    return value
+
+
+def _head_loss(net: Predictor, odd: Weighted) -> Tensor:
+    """Binary cross-entropy of the head on a batch of pseudo-anomalies, ignored cells left out."""
+    assert net.head is not None
+    clips, labels, weights = (torch.from_numpy(part) for part in odd)
+    logits = net.head(clips.contiguous(memory_format=torch.channels_last)).float()
+    each = F.binary_cross_entropy_with_logits(
+        logits, labels, reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
+    )
+    return (each * weights).sum() / weights.sum().clamp_min(1)
+
+
+def _faster_precision(run: _Run, crops: Crops) -> str:
+    """fp32 or bf16, whichever trains faster here: bf16 is three times slower on some processors that have it."""
+    batch = crops.draw(0) if crops.side else crops.whole(crops.epoch(0)[0])
+    took: dict[str, float] = {}
+    for precision in ("fp32", "bf16"):
+        net = deepcopy(run.net)
+        trial = _Run(net, _optimiser(net, run.schedule), dict(run.state), run.schedule, precision, {})
+        _step(trial, batch)
+        started = time.monotonic()
+        for _ in range(PRECISION_TRIAL_STEPS):
+            _step(trial, batch)
+        took[precision] = time.monotonic() - started
+    return min(took, key=lambda name: took[name])
+
+
+def _calibration_seconds(run: _Run, crops: Crops) -> float:
+    """What calibration, pictures and writing will take, measured on one clip."""
+    config, clips = run.net.config, crops.footage
+    held = len(clips.targets(config, held=True))
+    clip = torch.zeros(1, config.clip_length * config.channels, config.height, config.width)
+    net = run.net.eval()
+    with torch.inference_mode():
+        net(clip, run.state)
+        started = time.monotonic()
+        net(clip, run.state)
+        one = time.monotonic() - started
+    net.train()
+    return 5 + 1.2 * held * one
+
+
+def _card(run: _Run, clips: Footage, preset: str, began: float) -> dict[str, Any]:
+    return {
+        "memwatch": __version__,
+        "commit": _commit(),
+        "preset": preset,
+        "footage": clips.names,
+        "footage_seconds": round(clips.seconds, 1),
+        "seed": run.wanted["seed"],
+        "steps": run.step,
+        "minutes": round((time.monotonic() - began) / 60 + 0, 2),
+        "loss": run.losses[-1][1],
+        "precision": run.precision,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def _commit() -> str | None:
+    """The repository's commit, where memwatch runs from one."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

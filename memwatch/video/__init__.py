@@ -1,0 +1,36 @@
+"""The video room: cameras, files and folders to frames; frames to clips."""
+
+from memwatch.video import quiet as _quiet  # first: decoders read their log settings when they are imported
+from memwatch.video.camera import CameraSource, Limits
+from memwatch.video.datasets import ClipRef, DataSet, find_clips
+from memwatch.video.images import ImageSource, list_clips
+from memwatch.video.recorded import RecordedSource
+from memwatch.video.redaction import redact
+from memwatch.video.source import Source, open_source
+from memwatch.video.truth import Truth, load_truth
+from memwatch.video.window import ClipWindow, is_gap, positions, prepare, scaled
+from memwatch.video.writer import VideoWriter
+
+__all__ = [
+    "CameraSource",
+    "ClipRef",
+    "ClipWindow",
+    "DataSet",
+    "ImageSource",
+    "Limits",
+    "RecordedSource",
+    "Source",
+    "Truth",
+    "VideoWriter",
+    "find_clips",
+    "is_gap",
+    "list_clips",
+    "load_truth",
+    "open_source",
+    "positions",
+    "prepare",
+    "redact",
+    "scaled",
+]
+
+del _quiet
