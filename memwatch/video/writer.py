@@ -1,0 +1,121 @@
+"""Frames to an H.264 clip that a browser plays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+
+from memwatch.errors import MemwatchError
+from memwatch.files import write_error
+from memwatch.types import Image
+
+_TICKS = 1000
+"""Of the time base a second: variable rates need no more than milliseconds."""
+
+
+class VideoWriter:
+    """An MP4 (H.264, yuv420p, index in front) that is whole or not there.
+
+    Frames go to `<name>.part`, which `close` renames and `abort` removes; leaving the context by an exception
+    aborts. Odd sides lose their last row or column (4:2:0 needs even ones). A frame of another size than the
+    first is scaled to it. Without any frame, `close` leaves no file.
+
+    Every method raises MemwatchError naming the file when it can't be written (disk full, folder read-only);
+    the part is gone by then.
+    """
+
+    def __init__(self, path: Path, *, fps: float, crf: int = 23) -> None:
+        """`fps` paces frames written without a time; `crf` is x264's rate factor (lower is better)."""
+        if not fps > 0:
+            raise ValueError(f"fps must be above 0, not {fps}")
+        self.path = path
+        self._part = path.with_name(path.name + ".part")
+        self._fps, self._crf = fps, crf
+        self._container: Any = None
+        self._stream: Any = None
+        self._size = (0, 0)
+        self._last: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, image: Image, seconds: float | None = None) -> None:
+        """Append a BGR (H, W, 3) uint8 picture shown from `seconds` on, or one frame after the last without.
+
+        Times are kept strictly rising: one at or before the last becomes a millisecond later than it.
+        """
+        height, width = image.shape[0] & ~1, image.shape[1] & ~1
+        try:
+            if self._container is None:
+                self._open(width, height)
+            if (width, height) != self._size:
+                image = cast(Image, cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
+            even = np.ascontiguousarray(image[: self._size[1], : self._size[0]])
+            frame = VideoFrame.from_ndarray(even, format="bgr24")
+            frame.pts, frame.time_base = self._stamp(seconds), Fraction(1, _TICKS)
+            self._container.mux(self._stream.encode(frame))
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def close(self) -> None:
+        """Finish the file and put it in place; a second call does nothing."""
+        if self._container is None:
+            return
+        try:
+            self._container.mux(self._stream.encode(None))
+            container, self._container = self._container, None
+            container.close()
+            with self._part.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(self._part, self.path)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def abort(self) -> None:
+        """Leave nothing."""
+        container, self._container = self._container, None
+        if container is not None:
+            with contextlib.suppress(OSError):  # what it could not finish is removed next
+                container.close()
+            self._part.unlink(missing_ok=True)
+
+    def _open(self, width: int, height: int) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "+faststart"})
+        rate = Fraction(self._fps).limit_denominator(1001)
+        stream = self._container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": str(self._crf), "preset": "veryfast"}
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        self._stream, self._size = stream, (width, height)
+
+    def _stamp(self, seconds: float | None) -> int:
+        if seconds is None:
+            stamp = 0 if self._last is None else self._last + round(_TICKS / self._fps)
+        else:
+            stamp = round(seconds * _TICKS)
+        self._last = stamp if self._last is None else max(stamp, self._last + 1)
+        return self._last
+
+    def _failed(self, error: OSError) -> MemwatchError:
+        self.abort()
+        self._part.unlink(missing_ok=True) if self._part.parent.is_dir() else None
+        return write_error(self.path, error)
