@@ -111,6 +111,4 @@ class Detector:
             learned=teaches,
         )
         found = regions(grid, self.calibration.threshold, (width, height)) if anomalous else ()
-        return Observation(
-            frame.source, frame.index, frame.time, frame.seconds, (width, height), score, found, grid
-        )
+        return Observation(frame.source, frame.index, frame.time, frame.seconds, (width, height), score, found, grid)

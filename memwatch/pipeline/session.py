@@ -13,6 +13,15 @@ from memwatch.video import ClipWindow, Source
 BATCH = 8
 """Clips of a recording that go through the network at once."""
 
+
+class Interrupted(KeyboardInterrupt):
+    """The session was stopped by the user; everything seen until then has been told to the sinks."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self.tally = tally
+
+
 Waiting = list[tuple[Frame, Clip | None]]
 
 
@@ -34,24 +43,33 @@ def run_session(
     batch = 1 if source.live else BATCH
     waiting: Waiting = []
     reason = "source_end"
-    for frame in source:
-        tally.read += 1
-        tally.seconds = frame.seconds
-        if frame.gap:
-            _flush(waiting, detector, sinks, events, tally)
-            detector.forget_waiting()
-            _tell(sinks, events.finish("gap") if events else [], tally)
-        waiting.append((frame, window.push(frame)))
-        if len(waiting) >= batch:
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        for frame in source:
+            tally.read += 1
+            tally.seconds = frame.seconds
+            if frame.gap:
+                _flush(waiting, detector, sinks, events, tally)
+                detector.forget_waiting()
+                _tell(sinks, events.finish("gap") if events else [], tally)
+            waiting.append((frame, window.push(frame)))
+            if len(waiting) < batch:
+                continue
             _flush(waiting, detector, sinks, events, tally)
             tally.broken = source.broken
             if watch and not watch(tally):
                 reason = "shutdown"
                 break
+    except KeyboardInterrupt as stop:  # what was seen is finished before the process ends
+        interrupt, reason = stop, "shutdown"
     _flush(waiting, detector, sinks, events, tally)
+    if watch:
+        watch(tally)
     _tell(sinks, events.finish(reason) if events else [], tally)
     tally.broken, tally.partial, tally.problems = source.broken, source.partial, list(source.problems)
     tally.learned = detector.learned
+    if interrupt is not None:
+        raise Interrupted(tally) from interrupt
     return tally
 
 

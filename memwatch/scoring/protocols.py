@@ -78,9 +78,7 @@ def fill_head(values: ArrayLike, frames: int, *, at: ArrayLike | None = None, cl
             f"{clip}: {count} scores for {frames} frames", "Is the clip shorter than the model's window?"
         )
     if len(index) != count or index[0] < 0 or index[-1] >= frames or (np.diff(index) <= 0).any():
-        raise MemwatchError(
-            f"{clip}: scores do not belong to {frames} frames in order", "Score the clip again"
-        )
+        raise MemwatchError(f"{clip}: scores do not belong to {frames} frames in order", "Score the clip again")
     head = int(index[0])
     if head > HEAD_LIMIT:
         raise MemwatchError(

@@ -15,7 +15,8 @@ from memwatch.scoring import protocols
 from memwatch.scoring.metrics import Labels, PixelAuc, Values
 from memwatch.scoring.protocols import SMOOTHING_FRAMES, Figures
 from memwatch.sinks import Sink
-from memwatch.tasks.progress import Progress
+from memwatch.tasks.progress import Progress, Steps
+from memwatch.tasks.score import frames_of
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import Frame, Observation, State, Tally
 from memwatch.video import ClipRef, find_clips, load_truth, open_source
@@ -120,14 +121,14 @@ def evaluate(
         )
     scored = _Scored()
     state: State | None = None
-    progress.start("evaluating", _length(clips, fps))
+    progress.start("evaluating", frames_of(clips, fps))
     for clip in clips:
         detector = loaded.detector(learn=learn, state=state if carry_memory else None)
         collected = Collected()
         began = time.perf_counter()
         try:
             with open_source(str(clip.path), fps=fps, name=clip.name) as source:
-                tally = run_session(source, detector, sinks=(collected,), watch=_Steps(progress))
+                tally = run_session(source, detector, sinks=(collected,), watch=Steps(progress))
             scored.seconds += time.perf_counter() - began
             scored.add(clip, collected.observations, tally)
         except MemwatchError as error:
@@ -140,19 +141,6 @@ def evaluate(
         raise MemwatchError(f"{dataset}: not one clip could be evaluated", scored.problems[0])
     memory = "frozen" if not learn or not loaded.runtime.new_state() else "gated"
     return scored.report(loaded, data.name, memory + (", carried from clip to clip" if carry_memory else ""))
-
-
-class _Steps:
-    """Tells the progress how many frames came since it was last told."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.told = 0
-
-    def __call__(self, tally: Tally) -> bool:
-        self.progress.step(tally.read - self.told)
-        self.told = tally.read
-        return True
 
 
 class _Scored:
@@ -214,10 +202,7 @@ class _Scored:
             causal=protocols.causal(self.values, self.labels),
             paper=protocols.paper(self.psnr, self.distance, self.labels),
             paper_smoothed=protocols.paper_of(
-                [
-                    protocols.mnad_anomaly(p, d)
-                    for p, d in zip(self.psnr, self.distance, strict=True)
-                ],
+                [protocols.mnad_anomaly(p, d) for p, d in zip(self.psnr, self.distance, strict=True)],
                 self.labels,
                 smoothing=SMOOTHING_FRAMES,
             ),
@@ -227,18 +212,6 @@ class _Scored:
             per_clip=[(n, len(t), auc) for n, t, auc in zip(self.names, self.labels, own, strict=True)],
             problems=self.problems,
         )
-
-
-def _length(clips: list[ClipRef], fps: float | None) -> int | None:
-    """Frames of all clips, where their sources know."""
-    total = 0
-    for clip in clips:
-        try:
-            with open_source(str(clip.path), fps=fps) as source:
-                total += source.length or 0
-        except MemwatchError:
-            continue
-    return total or None
 
 
 def _figures(figures: Figures) -> str:

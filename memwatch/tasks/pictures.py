@@ -48,7 +48,11 @@ def draw_predictions(model: Model, footage: Footage, path: Path, *, rows: int = 
         pictures = (_shown(clip.target), _shown(prediction.frame), np.sqrt(error))
         titles = (f"{footage.recordings[n].name}, frame {i}", "predicted", "error")
         for axes, picture, title in zip(line, pictures, titles, strict=True):
-            gray = {"cmap": "gray", "vmin": 0, "vmax": 1} if title != "error" else {"cmap": "magma", "vmin": 0, "vmax": 0.3}
+            gray = (
+                {"cmap": "gray", "vmin": 0, "vmax": 1}
+                if title != "error"
+                else {"cmap": "magma", "vmin": 0, "vmax": 0.3}
+            )
             axes.imshow(picture, **gray)
             axes.set_title(title, fontsize=9, loc="left")
             axes.set_axis_off()

@@ -39,9 +39,7 @@ def model_config(preset: str, size: tuple[int, int], *, gray: bool, memory: str 
     channels = 1 if gray else 3
     match preset:
         case "paper":
-            config = ModelConfig(
-                "paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0
-            )
+            config = ModelConfig("paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0)
         case "base":
             config = ModelConfig("base", *fitted(size, 240 * 160), channels)
         case "small":

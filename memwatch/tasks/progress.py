@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from memwatch.types import Tally
+
 Figure = float | int | str
 
 
@@ -31,6 +33,19 @@ class Progress(Protocol):
 
     def done(self) -> None:
         """The stretch is over; the listener sums it up. Harmless when nothing was started."""
+
+
+class Steps:
+    """Turns a session's running tally into steps; answers True, for "go on"."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._told = 0
+
+    def __call__(self, tally: Tally) -> bool:
+        self._progress.step(tally.read - self._told)
+        self._told = tally.read
+        return True
 
 
 class Silent:

@@ -66,9 +66,7 @@ class PseudoAnomalies:
         clip = np.clip(clip * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255)
         return clip / 127.5 - 1, labels, weights
 
-    def _other_moment(
-        self, rng: np.random.Generator, y: int, x: int, *, speed: float
-    ) -> tuple[Pixels, Pixels] | None:
+    def _other_moment(self, rng: np.random.Generator, y: int, x: int, *, speed: float) -> tuple[Pixels, Pixels] | None:
         """The same place at another moment, as a clip at `speed` times its own, and its background; the one of a few
         in which most moves."""
         crops, side = self.crops, self.crops.side
@@ -155,8 +153,7 @@ def _glides(frame: Pixels, frames: int, rng: np.random.Generator) -> list[NDArra
     steps = np.arange(frames) - (frames - 1)
     dx, dy = steps * speed * np.cos(angle), steps * speed * np.sin(angle)
     return [
-        np.array([[sx, 0, x - sx * x + a], [0, sy, y - sy * y + b]], np.float32)
-        for a, b in zip(dx, dy, strict=True)
+        np.array([[sx, 0, x - sx * x + a], [0, sy, y - sy * y + b]], np.float32) for a, b in zip(dx, dy, strict=True)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from memwatch.errors import UsageError
 from memwatch.model import Model, load_model
@@ -25,6 +26,10 @@ class Loaded:
     def detector(self, *, learn: bool, rate: float | None = None, state: State | None = None) -> Detector:
         """A detector for one stream, its memory as trained unless `state` is given."""
         return Detector(self.runtime, self.calibration, state=state, learn=learn, rate=rate)
+
+    def about(self) -> dict[str, Any]:
+        """What events say of the model."""
+        return {"id": self.model.id, "preset": self.model.config.preset}
 
 
 def load(path: Path) -> Loaded:

@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from memwatch import __version__
-from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import MemoryState, Model, Predictor, save_model
 from memwatch.tasks.calibrate import calibrate

@@ -1,0 +1,107 @@
+"""`memwatch watch`: one camera or recording in, events out as they happen."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from memwatch.config import EventConfig
+from memwatch.errors import EXIT_DONE, EXIT_PARTIAL
+from memwatch.events import EventBuilder
+from memwatch.pipeline import run_session
+from memwatch.sinks import EventFile, EventLines, Marked, ScoreRows, Sink, Timeline
+from memwatch.tasks.progress import Progress, Steps
+from memwatch.tasks.score import prepare_folder, require_scores
+from memwatch.tasks.session import Loaded, load
+from memwatch.types import Tally
+from memwatch.video import Source, open_source
+
+
+@dataclass(slots=True)
+class WatchReport:
+    """What a watch saw, and where it left things."""
+
+    source: str
+    tally: Tally
+    files: list[Path]
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_PARTIAL if self.tally.broken or self.tally.partial else EXIT_DONE
+
+    def to_dict(self) -> dict[str, Any]:
+        tally = self.tally
+        return {
+            "schema": "memwatch.watch/1",
+            "source": self.source,
+            "frames": tally.read,
+            "scored": tally.scored,
+            "broken": tally.broken,
+            "over": tally.over,
+            "events": tally.events,
+            "learned": tally.learned,
+            "seconds": round(tally.seconds, 3),
+            "files": [str(path) for path in self.files],
+            "problems": tally.problems,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        tally = self.tally
+        return [
+            (self.source, f"{tally.read} frames, {tally.over} over the threshold, {tally.events} events"),
+            ("memory", f"learned from {tally.learned} frames"),
+            *(("problem", text) for text in tally.problems),
+            *((path.stem, str(path)) for path in self.files),
+        ]
+
+
+def watch(
+    source: str,
+    *,
+    model: Path,
+    out: Path | None = None,
+    learn: bool = True,
+    rate: float | None = None,
+    fps: float | None = None,
+    duration: float | None = None,
+    stream: TextIO,
+    progress: Progress,
+) -> WatchReport:
+    """Watch `source` until it ends, `duration` seconds of it have passed, or the user stops it.
+
+    Events go to `stream` as NDJSON; with `out` the marked clip, scores, events and a timeline are left there too.
+    The memory goes on learning from calm frames unless `learn` is False; `rate` overrides the model's own.
+    """
+    loaded = load(model)
+    with ExitStack() as stack:
+        camera = stack.enter_context(open_source(source, fps=fps))
+        if out is not None:
+            prepare_folder(out)
+        sinks: list[Sink] = [stack.enter_context(EventLines(stream, model=loaded.about()))]
+        files = _files(out, camera, loaded, sinks, stack) if out is not None else []
+        steps = Steps(progress)
+        progress.start("watching", None if camera.live else camera.length)
+        tally = run_session(
+            camera,
+            loaded.detector(learn=learn, rate=rate),
+            sinks=sinks,
+            events=EventBuilder(camera.name, EventConfig()),
+            watch=lambda t: steps(t) and (duration is None or t.seconds < duration),
+        )
+        require_scores(tally, camera.name, loaded.model.config.clip_length)
+        progress.done()
+    return WatchReport(camera.name, tally, files)
+
+
+def _files(out: Path, camera: Source, loaded: Loaded, sinks: list[Sink], stack: ExitStack) -> list[Path]:
+    """Add the sinks of `--out`; answers the files they will leave."""
+    clip, timeline = out / "marked.mp4", out / "timeline.png"
+    sinks += [
+        stack.enter_context(EventFile(out / "events.ndjson", model=loaded.about())),
+        stack.enter_context(ScoreRows(out)),
+        stack.enter_context(Marked(clip, fps=camera.fps or 10.0)),
+        stack.enter_context(Timeline(timeline)),
+    ]
+    return [clip, out / "scores.csv", out / "regions.csv", out / "events.ndjson", timeline]
