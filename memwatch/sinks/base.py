@@ -12,7 +12,7 @@ class Sink:
     """Where a session's frames and events go. All methods do nothing here; a sink overrides what it needs.
 
     The order of calls: `on_frame` once a frame, in the source's order, then `on_event` for what it caused;
-    at the end one of `close` (everything is finished and put in place) or `abort` (nothing half-written stays).
+    at the end `close` (everything is finished and put in place) or `abort` (nothing half-written stays).
     As a context manager it closes, or aborts when an exception (Ctrl-C too) leaves the block.
     """
 
