@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +72,8 @@ def test_what_is_left_after_a_cut_needs_the_minimum_length_again() -> None:
 
 def test_frames_further_apart_than_the_longest_event_still_make_one() -> None:
     assert spans(events("#####", EventConfig(), fps=1 / 150))[0] == (0, 2, "max_length")
+    single = EventConfig(start_hits=1, start_window=1)
+    assert spans(events("####", single, fps=1 / 150)) == [(0, 1, "max_length"), (2, 3, "source_end")]
 
 
 def test_a_gap_in_the_source_closes() -> None:
@@ -105,6 +109,8 @@ def test_boxes_of_a_long_event_stay_few_and_cover_it() -> None:
     assert 50 < len(times) <= MOST_BOXES
     assert times[0] == 0.0
     assert times[-1] > 105.0
+    steps = [after - before for before, after in pairwise(times)]
+    assert max(steps) == pytest.approx(min(steps)), "one part of the event is told better than another"
 
 
 def test_the_peak_is_always_among_the_boxes() -> None:

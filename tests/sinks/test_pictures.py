@@ -13,7 +13,7 @@ import pytest
 from memwatch.sinks import Marked, Timeline
 from memwatch.sinks.band import ScoreBand
 from memwatch.sinks.marked import draw_boxes, enlarged
-from memwatch.sinks.style import ALARM, FILLING, NORMAL, bgr, clock_text
+from memwatch.sinks.style import ALARM, FILLING, INK, NORMAL, bgr, clock_text
 from memwatch.sinks.timeline import MOST_EVENTS, MOST_POINTS, RECENT, Span
 from memwatch.types import Image, Region
 
@@ -88,11 +88,12 @@ def test_any_width_can_be_drawn(width: int) -> None:
     assert band.draw(picture.shape[1], None).shape[0] % 2 == 0
 
 
-def test_boxes_show_on_white_and_on_black() -> None:
-    for ground in (0, 255):
-        picture = np.full((100, 100, 3), ground, np.uint8)
-        draw_boxes(picture, (Region(box=(20, 20, 60, 60), area=1600, peak=3.0),), 1.0)
-        assert np.abs(picture[20:60, 20].astype(int) - ground).max() > 100
+@pytest.mark.parametrize("ground", ["#000000", "#ffffff", ALARM, INK])
+def test_boxes_show_on_any_ground(ground: str) -> None:
+    picture = np.full((100, 100, 3), bgr(ground), np.uint8)
+    draw_boxes(picture, (Region(box=(20, 20, 60, 60), area=1600, peak=3.0),), 1.0)
+    edge = picture[40, 15:25].astype(int) - bgr(ground)
+    assert np.abs(edge).max() > 100
 
 
 def test_the_timeline_is_a_picture_with_and_without_events(tmp_path: Path) -> None:
