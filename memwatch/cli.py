@@ -12,7 +12,7 @@ import typer
 from memwatch import __version__, console
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
-from memwatch.process import Terminated, run
+from memwatch.process import asked_to_stop, run
 
 app = typer.Typer(
     add_completion=False,
@@ -47,13 +47,9 @@ class RowFormat(StrEnum):
 Model = Annotated[Path, typer.Option("--model", help="Model file made by train.", metavar="FILE")]
 Fps = Annotated[
     float | None,
-    typer.Option(
-        "--fps", min=0.1, max=1000, metavar="RATE", help="Rate of a folder of frames; footage knows its own."
-    ),
+    typer.Option("--fps", min=0.1, max=1000, metavar="RATE", help="Rate of a folder of frames; footage knows its own."),
 ]
-Learn = Annotated[
-    bool, typer.Option("--learn/--no-learn", help="Let the memory follow what is normal while it runs.")
-]
+Learn = Annotated[bool, typer.Option("--learn/--no-learn", help="Let the memory follow what is normal while it runs.")]
 Form = Annotated[ReportFormat, typer.Option("--format", help="auto: a table on a terminal, else JSON.")]
 
 
@@ -213,10 +209,12 @@ def watch(
             stream=sys.stdout,
             progress=listener,
         )
-    except Terminated:
-        return EXIT_DONE  # a service that is asked to stop, and has closed its events, has done its work
-    console.print_table(report.rows(), sys.stderr)
-    return EXIT_DONE
+    except KeyboardInterrupt as stop:
+        if not asked_to_stop(stop):
+            raise
+        return EXIT_DONE  # a service that was asked to stop, and has closed its events, has done its work
+    console.print_table(report.rows(), sys.stderr)  # stdout has the events
+    return report.exit_code
 
 
 @app.command()
@@ -242,18 +240,14 @@ def evaluate(
     """
     from memwatch.tasks.evaluate import evaluate as task
 
-    report = task(
-        dataset, model=model, learn=learn, carry_memory=carry_memory, fps=fps, progress=console.progress()
-    )
+    report = task(dataset, model=model, learn=learn, carry_memory=carry_memory, fps=fps, progress=console.progress())
     console.show(report, form)
     return report.exit_code
 
 
 @app.command()
 def probe(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Video file, folder of frames, URL or usb:0.")
-    ],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video file, folder of frames, URL or usb:0.")],
     form: Form = ReportFormat.auto,
 ) -> int:
     """Say what a source is.

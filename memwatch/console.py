@@ -1,6 +1,6 @@
 """What memwatch shows a person: colour, tables and progress. Data goes to stdout, words to stderr.
 
-rich is imported where something is drawn, never at the top: `memwatch --help` must not pay for it.
+What is heavy is imported where something is drawn, never at the top: `memwatch --help` must not pay for it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from memwatch.tasks.progress import Figure, Progress
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+    from memwatch.tasks.progress import Figure, Progress
 
 PLAIN_EVERY_S = 10.0
 """Seconds between the lines of progress where there is no terminal to draw a bar on."""

@@ -30,6 +30,16 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM. A task that cleans up on Ctrl-C does so on this as well."""
 
 
+def asked_to_stop(stop: KeyboardInterrupt) -> bool:
+    """Whether `stop`, or what it was raised from, is SIGTERM and not the user's Ctrl-C."""
+    link: BaseException | None = stop
+    while link is not None:
+        if isinstance(link, Terminated):
+            return True
+        link = link.__cause__
+    return False
+
+
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run `command` on `argv` and give the exit code.
 
@@ -50,7 +60,7 @@ def run(command: Command, argv: Sequence[str]) -> int:
                 code = _explain(error)
             if debug and not isinstance(error, (KeyboardInterrupt, SystemExit)):
                 traceback.print_exc()
-    _quiet_broken_stdout()
+    _abandon_broken_stdout()
     return _after_signals(code, received)
 
 
@@ -141,9 +151,9 @@ def _complain(line: str) -> None:
     say(f"memwatch: {line}")
 
 
-def _quiet_broken_stdout() -> None:
-    """Keep the interpreter's last flush from complaining when whoever read stdout has gone."""
+def _abandon_broken_stdout() -> None:
+    """Keep the interpreter's last flush from complaining when stdout's reader has gone or its disk is full."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

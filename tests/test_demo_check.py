@@ -47,9 +47,7 @@ def test_the_last_line_of_an_event_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("starts", "code"), [((1.0, 2.0, 3.0), 1), ((1.0, 2.0, 3.0, 4.0), 0)])
-def test_the_exit_code_says_whether_enough_was_found(
-    tmp_path: Path, starts: tuple[float, ...], code: int
-) -> None:
+def test_the_exit_code_says_whether_enough_was_found(tmp_path: Path, starts: tuple[float, ...], code: int) -> None:
     (tmp_path / "events.ndjson").write_text("".join(json.dumps(event(start)) + "\n" for start in starts))
     (tmp_path / "truth.json").write_text(json.dumps(TRUTH))
     assert check_demo.main([str(tmp_path), str(tmp_path / "truth.json")]) == code

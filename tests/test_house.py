@@ -36,9 +36,7 @@ WRITTEN = [
     *(p for folder in ("tests", "samples", "benchmarks") for p in (ROOT / folder).rglob("*.py")),
 ]
 # Put together here, or this file would break its own rule.
-PRIVATE = re.compile(
-    "|".join(["/wo" + r"rk/\w", r"/ro" + r"ot/\w", "/ho" + r"me/\w", "/op" + "t/py", "/tm" + r"p/\w"])
-)
+PRIVATE = re.compile("|".join(["/wo" + r"rk/\w", r"/ro" + r"ot/\w", "/ho" + r"me/\w", "/op" + "t/py", "/tm" + r"p/\w"]))
 HOSTS = re.compile("|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "download" + r"\.pytorch"]))
 
 
@@ -110,9 +108,7 @@ def test_the_rooms_stand_in_the_architecture() -> None:
     """The table in docs/architecture.md and LEVELS above say the same about every room (folder)."""
     table = {
         found: int(level)
-        for level, names in re.findall(
-            r"^\| (\d+) \| (.+?) \|", (ROOT / "docs/architecture.md").read_text(), re.M
-        )
+        for level, names in re.findall(r"^\| (\d+) \| (.+?) \|", (ROOT / "docs/architecture.md").read_text(), re.M)
         for found in re.findall(r"(\w+)/`", names)
     }
     assert table == {d.name: LEVELS[d.name] for d in PACKAGE.iterdir() if any(d.glob("*.py"))}

@@ -127,9 +127,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str], cl
     ]
 
 
-def test_a_resumed_run_does_not_look_faster_than_it_is(
-    capsys: pytest.CaptureFixture[str], clock: Time
-) -> None:
+def test_a_resumed_run_does_not_look_faster_than_it_is(capsys: pytest.CaptureFixture[str], clock: Time) -> None:
     listener = console.progress()
     listener.start("training", 2000, unit="steps")
     listener.step(1000)

@@ -42,6 +42,10 @@ def test_a_wrong_line_is_told_in_one(memwatch: Memwatch, line: str, says: str) -
     assert "--help" in done.stderr
 
 
+BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+"""Unbuffered, a broken stdout is met by print and not by the last flush, which is the harder case."""
+
+
 def failing(error: BaseException) -> process.Command:
     def command(**_: object) -> int:
         raise error
@@ -91,7 +95,7 @@ def test_a_number_from_the_command_is_the_exit_code() -> None:
 
 SIGNALLED = """
 import os, signal, sys
-from memwatch.process import Terminated, run
+from memwatch.process import asked_to_stop, run
 
 def command(**_):
     try:
@@ -100,7 +104,9 @@ def command(**_):
         print("cleaned up", flush=True)
         if sys.argv[2] == "again":
             os.kill(os.getpid(), signal.SIGINT)
-        if sys.argv[2] == "graceful" and isinstance(error, Terminated):
+        told = KeyboardInterrupt("with what was seen")
+        told.__cause__ = error
+        if sys.argv[2] == "graceful" and asked_to_stop(told):
             return 0
         raise
 
@@ -114,6 +120,7 @@ sys.exit(run(command, []))
         ("SIGINT", "raise", 130),
         ("SIGTERM", "raise", 143),
         ("SIGTERM", "graceful", 0),
+        ("SIGINT", "graceful", 130),
         ("SIGINT", "again", 130),
         ("SIGTERM", "again", 130),
     ],
@@ -134,13 +141,30 @@ def test_handlers_are_put_back() -> None:
 def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
     code = (
         "import sys; from memwatch.process import run\n"
-        "sys.exit(run(lambda **_: [print('x' * 100) for _ in range(100_000)] and 0, []))"
+        "sys.exit(run(lambda **_: [print('x' * 100) for _ in range(10_000)] and 0, []))"
     )
     with (tmp_path / "err").open("w+") as err:
-        writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=err, cwd=ROOT)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=err, cwd=ROOT, env=BUFFERED
+        )
         assert writer.stdout is not None
         writer.stdout.readline()
         writer.stdout.close()
         assert writer.wait(30) == 1
         err.seek(0)
         assert err.read() == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "memwatch", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env=BUFFERED,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "memwatch: No space left on device. Free some space, or write elsewhere\n"
