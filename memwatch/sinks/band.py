@@ -86,8 +86,9 @@ class ScoreBand:
             _curve(alarmed, part, bgr(ALARM), thick)
         # The same curve in two colours, parted where the threshold lies.
         area[:limit] = alarmed[:limit]
+        dash = slice(limit, limit + max(1, round(0.8 * scale)))
         for left in range(0, width, max(4, round(9 * scale))):
-            area[limit, left : left + max(2, round(5 * scale))] = bgr(TEXT)
+            area[dash, left : left + max(2, round(5 * scale))] = bgr(TEXT)
         foot = max(2, round(3 * scale))
         for id, (start, last) in self._spans.items():
             end = now if id in self._open else last
