@@ -9,6 +9,8 @@ costs about two milliseconds a frame.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +23,7 @@ class OddityHead(nn.Module):
         self.channels = channels
         sizes = [(2 * frames - 1) * channels, width, 2 * width, 4 * width]
         stages: list[nn.Module] = []
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             stages += [
                 nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
                 nn.BatchNorm2d(outputs),
@@ -35,4 +37,5 @@ class OddityHead(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         changes = clips[:, self.channels :] - clips[:, : -self.channels]
-        return self.logit(self.stages(torch.cat((clips, changes), dim=1)))[:, 0]
+        logits: Tensor = self.logit(self.stages(torch.cat((clips, changes), dim=1)))
+        return logits[:, 0]

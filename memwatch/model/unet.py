@@ -11,6 +11,8 @@ last, which costs a quarter and keeps every pixel.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,7 +46,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.stem = stem
         sizes = [inputs * stem * stem, width, 2 * width, 4 * width]
-        self.levels = nn.ModuleList(_pair(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.levels = nn.ModuleList(_pair(a, b) for a, b in pairwise(sizes))
         self.query = nn.Sequential(
             nn.Conv2d(4 * width, 8 * width, 3, padding=1),
             nn.BatchNorm2d(8 * width),
@@ -70,7 +72,7 @@ class Decoder(nn.Module):
         self.stem = stem
         self.entrance = _pair(inputs, 8 * width)
         deep_to_shallow = [8 * width, 4 * width, 2 * width, width]
-        self.ups = nn.ModuleList(_up(a, b) for a, b in zip(deep_to_shallow, deep_to_shallow[1:], strict=False))
+        self.ups = nn.ModuleList(_up(a, b) for a, b in pairwise(deep_to_shallow))
         self.levels = nn.ModuleList(_pair(2 * b, b) for b in deep_to_shallow[1:])
         self.last = nn.Conv2d(width, outputs * stem * stem, 3, padding=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -67,7 +67,8 @@ class TorchRuntime:
     def learn(self, query: Tensor, state: State, rate: float | None = None) -> State:
         """The state after learning from a prediction's query; `rate` overrides the model's own."""
         with torch.inference_mode():
-            return self._net.memory.write(query, state, rate)
+            taught: State = self._net.memory.write(query, state, rate)
+        return taught
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
@@ -75,7 +76,7 @@ def _fold_batch_norms(module: nn.Module) -> None:
         _fold_batch_norms(child)
     if not isinstance(module, nn.Sequential):
         return
-    for i, (first, second) in enumerate(zip(module, list(module)[1:], strict=False)):
+    for i, (first, second) in enumerate(pairwise(module)):
         if not isinstance(second, nn.BatchNorm2d):
             continue
         if isinstance(first, nn.ConvTranspose2d):
@@ -93,5 +94,6 @@ def _fold_batch_norms(module: nn.Module) -> None:
             )
             first.bias = bias
         else:
+            assert isinstance(first, nn.Conv2d)
             module[i] = fuse_conv_bn_eval(first, second)
         module[i + 1] = nn.Identity()

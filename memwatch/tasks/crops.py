@@ -55,12 +55,12 @@ class Crops:
         return np.concatenate([source.frames[i] for i in source.indices(target, self.config)])
 
     def _sample(self, rng: np.random.Generator) -> Pixels:
-        stack = self.stack(*self.targets[rng.integers(len(self.targets))])
+        stack = self.stack(*self.targets[int(rng.integers(len(self.targets)))])
         y, x = self.place(stack, rng)
         crop = stack[:, y : y + self.side, x : x + self.side].astype(np.float32)
         # Light drifts: a little gain and offset, the same for all frames of a clip.
-        crop = np.clip(crop * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255)
-        return crop / 127.5 - 1
+        lit = np.clip(crop * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255)
+        return np.asarray(lit / 127.5 - 1, np.float32)
 
     def place(self, stack: NDArray[np.uint8], rng: np.random.Generator) -> tuple[int, int]:
         """Top and left of a crop, mostly where the last two frames of `stack` differ."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,12 +145,12 @@ def _clips(sources: Sequence[str]) -> list[Path]:
     return [clip.path for source in sources for clip in find_clips(source, part="train").clips]
 
 
-def _segments(source: Iterator[Frame] | object, config: ModelConfig, name: str) -> Iterator[Recording]:
+def _segments(source: Iterable[Frame], config: ModelConfig, name: str) -> Iterator[Recording]:
     """Unbroken stretches of at most SEGMENT_S, frames at least half a clip step apart."""
     current = Recording(name)
     spacing = 0.45 * config.step_s
     size: tuple[int, ...] | None = None
-    for frame in source:  # type: ignore[attr-defined]
+    for frame in source:
         changed = size is not None and frame.image.shape != size
         size = frame.image.shape
         broken_off = frame.gap or changed or is_gap(current.times, frame.seconds, config.step_s)

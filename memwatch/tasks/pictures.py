@@ -61,5 +61,5 @@ def draw_predictions(model: Model, footage: Footage, path: Path, *, rows: int = 
 
 def _shown(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """(C, h, w) in [-1, 1], gray or BGR, to what imshow takes."""
-    unit = np.clip((picture + 1) / 2, 0, 1)
+    unit = np.asarray(np.clip((picture + 1) / 2, 0, 1), np.float32)
     return unit[0] if len(unit) == 1 else unit[::-1].transpose(1, 2, 0)

@@ -48,7 +48,7 @@ class PseudoAnomalies:
 
     def _sample(self, rng: np.random.Generator) -> Weighted:
         crops, side = self.crops, self.crops.side
-        base = crops.targets[rng.integers(len(crops.targets))]
+        base = crops.targets[int(rng.integers(len(crops.targets)))]
         stack = crops.stack(*base)
         y, x = crops.place(stack, rng)
         clip = stack[:, y : y + side, x : x + side].astype(np.float32)
@@ -72,7 +72,7 @@ class PseudoAnomalies:
         crops, side = self.crops, self.crops.side
         best: tuple[float, Pixels, Pixels] | None = None
         for _ in range(TRIES):
-            number, target = crops.targets[rng.integers(len(crops.targets))]
+            number, target = crops.targets[int(rng.integers(len(crops.targets)))]
             recording = crops.footage.recordings[number]
             indices = recording.indices(target, crops.config)
             wanted = [round(target - (target - i) * speed) for i in indices]

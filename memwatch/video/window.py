@@ -18,9 +18,8 @@ GAP_STEPS = 2.0
 
 def prepare(image: Image, config: ModelConfig) -> NDArray[np.uint8]:
     """BGR (H, W, 3) to the network's uint8 (C, h, w): greyed if it is a gray model, area-averaged."""
-    if config.channels == 1:
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    small = cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
+    picture = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if config.channels == 1 else image
+    small = np.asarray(cv2.resize(picture, (config.width, config.height), interpolation=cv2.INTER_AREA), np.uint8)
     return small[None] if config.channels == 1 else np.ascontiguousarray(small.transpose(2, 0, 1))
 
 
@@ -65,6 +64,9 @@ class ClipWindow:
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
+        self.broke = False
+        """Whether the last frame pushed came after a break (a gap, a hole in time, another picture size), so that
+        nothing before it counts."""
         self._times: deque[float] = deque()
         self._pixels: deque[NDArray[np.uint8]] = deque()
         self._size: tuple[int, ...] = ()
@@ -78,7 +80,10 @@ class ClipWindow:
         """The clip whose target is `frame`, or None while too few frames came before it."""
         config = self.config
         now, size = frame.seconds, frame.image.shape
-        if frame.gap or size != self._size or is_gap(list(self._times), now, config.step_s):
+        self.broke = bool(self._times) and (
+            frame.gap or size != self._size or is_gap(list(self._times), now, config.step_s)
+        )
+        if self.broke:
             self.reset()
         self._size = size
         self._times.append(now)
