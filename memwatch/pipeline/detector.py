@@ -8,7 +8,7 @@ from typing import Any
 
 from memwatch.events import regions
 from memwatch.runtime import Runtime
-from memwatch.scoring import Calibration, cues, psnr, regularity_error, squared_error
+from memwatch.scoring import Calibration, CueReader, psnr, regularity_error, squared_error
 from memwatch.types import Clip, Observation, Prediction, Score, State
 
 QUARANTINE_S = 2.0
@@ -39,6 +39,7 @@ class Detector:
         self.learn = learn and bool(self.state)
         self.rate = rate
         self.learned = 0
+        self._cues = CueReader(calibration.cues, calibration.scene)
         self._waiting: deque[tuple[float, Any]] = deque()
 
     def step(self, clips: Sequence[Clip]) -> list[Observation]:
@@ -90,7 +91,7 @@ class Detector:
 
     def _observe(self, clip: Clip, prediction: Prediction) -> Observation:
         error = squared_error(prediction.frame, clip.target)
-        grid = self.calibration.map(cues(prediction, error))
+        grid = self.calibration.map(self._cues.read(clip, prediction, error))
         value = float(grid.max())
         regularity = regularity_error(error)
         anomalous = value > self.calibration.threshold

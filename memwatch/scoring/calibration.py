@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import genpareto
 
 from memwatch.errors import MemwatchError, UsageError
+from memwatch.scoring.scene import SceneMemory
 from memwatch.types import Grid
 
 USUAL_QUANTILE = 0.99
@@ -73,12 +74,11 @@ class Tail:
     def __call__(self, value: NDArray[np.floating[Any]] | float) -> NDArray[np.float32]:
         """-log10 P(X >= value), rising without end."""
         x = np.asarray(value, dtype=np.float64)
-        table = np.interp(x, self.values, self.rarity)
+        # Read from above: of equal values (a cue that is often exactly 0) the share at least as large includes them all.
+        table = np.interp(-x, -self.values[::-1], self.rarity[::-1])
         excess = np.maximum(x - self.start, 0) / self.scale
-        if self.shape > 1e-6:
-            pareto = np.log1p(self.shape * excess) / self.shape / np.log(10)
-        else:
-            pareto = excess / np.log(10)
+        tail = np.log1p(self.shape * excess) / self.shape if self.shape > 1e-6 else excess
+        pareto = tail / np.log(10)
         return np.where(x > self.start, -np.log10(self.share) + pareto, table).astype(np.float32)
 
     def value_at(self, share: float) -> float:
@@ -87,7 +87,7 @@ class Tail:
             return float(np.interp(-np.log10(share), self.rarity, self.values))
         ratio = self.share / share
         if self.shape > 1e-6:
-            return self.start + self.scale / self.shape * (ratio**self.shape - 1)
+            return float(self.start + self.scale / self.shape * (ratio**self.shape - 1))
         return self.start + self.scale * float(np.log(ratio))
 
 
@@ -108,6 +108,19 @@ class CueCalibration:
         """(..., gh, gw) to -log10 tail probability."""
         return self.tail(values / self.usual)
 
+    def sound(self) -> bool:
+        """Whether numbers read from a file can be calculated with."""
+        tail = self.tail
+        return (
+            self.usual.ndim == 2
+            and self.usual.min() > 0
+            and tail.values.shape == tail.rarity.shape == (TABLE,)
+            and bool((np.diff(tail.values) >= 0).all() and (np.diff(tail.rarity) >= 0).all())
+            and 0 < tail.share <= 1
+            and tail.scale > 0
+            and tail.shape >= 0
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -120,10 +133,17 @@ class Calibration:
     """Score over which a frame is anomalous."""
     frames: int
     seconds: float
+    scene: SceneMemory | None = None
+    """What the cue `scene` compares with."""
 
     @classmethod
     def fit(
-        cls, cues: dict[str, NDArray[np.float32]], regularity: NDArray[np.float64], *, seconds: float
+        cls,
+        cues: dict[str, NDArray[np.float32]],
+        regularity: NDArray[np.float64],
+        *,
+        seconds: float,
+        scene: SceneMemory | None = None,
     ) -> Calibration:
         """From each cue's values (N, gh, gw) and the regularity errors (N,) of held-out normal frames."""
         frames = len(regularity)
@@ -136,7 +156,7 @@ class Calibration:
         combined = combine([fitted[name](values) for name, values in cues.items()])
         peaks = combined.reshape(frames, -1).max(axis=1)
         threshold = Tail.fit(peaks, 0.05).value_at(THRESHOLD_SHARE)
-        return cls(fitted, float(np.quantile(regularity, GATE_QUANTILE)), threshold, frames, seconds)
+        return cls(fitted, float(np.quantile(regularity, GATE_QUANTILE)), threshold, frames, seconds, scene)
 
     def map(self, cues: dict[str, Grid]) -> Grid:
         """Each cue's values (gh, gw) to the combined -log10 tail probability (gh, gw)."""
@@ -154,6 +174,8 @@ class Calibration:
         for name, cue in self.cues.items():
             record[f"{name}.usual"] = cue.usual
             record |= {f"{name}.{key}": value for key, value in asdict(cue.tail).items()}
+        if self.scene:
+            record |= {"scene_memory.mean": self.scene.mean, "scene_memory.components": self.scene.components}
         return record
 
     @classmethod
@@ -168,12 +190,17 @@ class Calibration:
                 for name in record["cues"]
             }
             numbers = {key: record[key] for key in ("gate", "threshold", "frames", "seconds")}
+            scene = None
+            if "scene_memory.mean" in record:
+                scene = SceneMemory(record["scene_memory.mean"], record["scene_memory.components"])
             finite = all(np.isfinite(value).all() for key, value in record.items() if key != "cues")
-        except (KeyError, TypeError):
+            sound = finite and all(isinstance(value, int | float) for value in numbers.values())
+            sound = sound and bool(cues) and all(cue.sound() for cue in cues.values())
+        except (AttributeError, KeyError, TypeError):
             raise damaged from None
-        if not finite or not cues or any(c.usual.ndim != 2 or c.usual.min() <= 0 for c in cues.values()):
+        if not sound:
             raise damaged
-        return cls(cues, **numbers)
+        return cls(cues, **numbers, scene=scene)
 
 
 def usual_size(values: NDArray[np.float32]) -> Grid:

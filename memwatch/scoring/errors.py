@@ -41,8 +41,12 @@ def windowed(error: NDArray[np.float32], window: int) -> Grid:
 
     A cyclist is one percent of a picture: a mean over the whole frame hides him, a window does not.
     """
-    flat = error.mean(axis=0, dtype=np.float32)
-    mean = cv2.blur(flat, (window, window), borderType=cv2.BORDER_REFLECT)
+    return grid_of(error.mean(axis=0, dtype=np.float32), window)
+
+
+def grid_of(values: NDArray[np.float32], window: int) -> Grid:
+    """Mean of (h, w) over window × window pixels around the middle of each cell: (h/8, w/8)."""
+    mean = cv2.blur(values, (window, window), borderType=cv2.BORDER_REFLECT)
     return np.ascontiguousarray(mean[CELL // 2 :: CELL, CELL // 2 :: CELL])
 
 

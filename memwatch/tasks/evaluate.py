@@ -50,6 +50,8 @@ class EvaluateReport:
     paper: Figures
     paper_smoothed: Figures
     paper_blocks: Figures
+    paper_blocks_smoothed: Figures
+    psnr_causal: Figures
     pixel_auc: float | None
     seconds: float
     per_clip: list[tuple[str, int, float | None]] = field(default_factory=list)
@@ -74,6 +76,8 @@ class EvaluateReport:
             "paper": self.paper.to_dict(),
             "paper_smoothed": self.paper_smoothed.to_dict(),
             "paper_blocks": self.paper_blocks.to_dict(),
+            "paper_blocks_smoothed": self.paper_blocks_smoothed.to_dict(),
+            "psnr_causal": self.psnr_causal.to_dict(),
             "pixel_auc": self.pixel_auc,
             "seconds": round(self.seconds, 3),
             "frames_per_second": round(self.frames / self.seconds, 1) if self.seconds else None,
@@ -87,6 +91,8 @@ class EvaluateReport:
             "paper, PSNR and distance, min-max": self.paper,
             f"paper, smoothed by {SMOOTHING_FRAMES:.0f} frames": self.paper_smoothed,
             "paper, block-wise score, min-max": self.paper_blocks,
+            f"paper, block-wise, smoothed by {SMOOTHING_FRAMES:.0f} frames": self.paper_blocks_smoothed,
+            "causal, PSNR alone": self.psnr_causal,
         }
         return [
             ("data", f"{self.dataset}: {self.clips} clips, {self.frames} frames, {self.filled} filled"),
@@ -207,6 +213,8 @@ class _Scored:
                 smoothing=SMOOTHING_FRAMES,
             ),
             paper_blocks=protocols.paper_of(self.values, self.labels),
+            paper_blocks_smoothed=protocols.paper_of(self.values, self.labels, smoothing=SMOOTHING_FRAMES),
+            psnr_causal=protocols.causal([-p for p in self.psnr], self.labels),
             pixel_auc=self.pixels.value() if self.masked else None,
             seconds=self.seconds,
             per_clip=[(n, len(t), auc) for n, t, auc in zip(self.names, self.labels, own, strict=True)],

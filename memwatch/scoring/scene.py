@@ -1,0 +1,93 @@
+"""Slow novelty: something stands, lies or glows where nothing did.
+
+A running mean of the last seconds washes out whoever walks by and keeps what stays. The states of a scene that were
+seen in training span a small principal subspace: light, shade, the doors that are open or shut. What of the present
+state lies outside it is new. The less such a memory can express, the more it notices, so it has few components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from memwatch.scoring.errors import CELL, window_size
+from memwatch.types import Grid
+
+MEMORY_S = 3.0
+"""Time constant of the running mean."""
+COMPONENTS = 12
+REDUCE = 2
+"""The scene is kept at half the network's resolution."""
+
+State = NDArray[np.float32]
+"""(C, h/2, w/2): a running mean of pictures in [0, 1]."""
+
+
+class RunningScene:
+    """The running mean of one stream."""
+
+    def __init__(self) -> None:
+        self._mean: State | None = None
+        self._since = 0.0
+        self._last = 0.0
+
+    def push(self, picture: NDArray[np.float32], seconds: float) -> State:
+        """Add a (C, h, w) picture in [-1, 1] seen at `seconds`; answers the mean. Early on it is the plain mean of what
+        has been seen, so that the first frame does not weigh for long."""
+        small = _reduced(picture)
+        if self._mean is None or not 0 <= seconds - self._last < MEMORY_S * 3:
+            self._mean, self._since = small, seconds
+        else:
+            step = seconds - self._last
+            share = max(1 - np.exp(-step / MEMORY_S), step / (seconds - self._since + step) if step else 0.0)
+            self._mean = self._mean + np.float32(share) * (small - self._mean)
+        self._last = seconds
+        return self._mean
+
+
+@dataclass(frozen=True, slots=True)
+class SceneMemory:
+    """The principal subspace of a scene's states."""
+
+    mean: State
+    components: NDArray[np.float32]
+    """(K, C, h/2, w/2), orthonormal rows when flattened."""
+
+    @classmethod
+    def fit(cls, states: NDArray[np.float32]) -> SceneMemory:
+        """From states (N, C, h/2, w/2) of normal footage, N >= 1."""
+        flat = _centred(states).reshape(len(states), -1)
+        mean = flat.mean(axis=0)
+        # The small side of the matrix is its number of states: its Gram matrix has the same singular values.
+        rest = flat - mean
+        values, vectors = np.linalg.eigh(rest @ rest.T)
+        keep = np.argsort(values)[::-1][:COMPONENTS]
+        keep = keep[values[keep] > 1e-6 * max(float(values.max()), 1e-12)]
+        rows = (vectors[:, keep] / np.sqrt(values[keep])).T @ rest
+        shape = states.shape[1:]
+        return cls(mean.reshape(shape).astype(np.float32), rows.reshape(len(keep), *shape).astype(np.float32))
+
+    def novelty(self, state: State) -> Grid:
+        """Mean squared distance of a state to the subspace around each cell, (h/8, w/8)."""
+        rest = (_centred(state[None])[0] - self.mean).ravel()
+        rows = self.components.reshape(len(self.components), -1)
+        rest = rest - rows.T @ (rows @ rest)
+        error = np.square(rest.reshape(state.shape)).mean(axis=0)
+        window = window_size(error.shape[0] * REDUCE) // REDUCE
+        cell = CELL // REDUCE
+        mean = cv2.blur(error, (window, window), borderType=cv2.BORDER_REFLECT)
+        return np.ascontiguousarray(mean[cell // 2 :: cell, cell // 2 :: cell])
+
+
+def _reduced(picture: NDArray[np.float32]) -> State:
+    channels, height, width = picture.shape
+    cells = picture.reshape(channels, height // REDUCE, REDUCE, width // REDUCE, REDUCE)
+    return np.asarray((cells.mean(axis=(2, 4)) + 1) / 2, dtype=np.float32)
+
+
+def _centred(states: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without each state's overall brightness."""
+    return np.asarray(states - states.mean(axis=(2, 3), keepdims=True), dtype=np.float32)
