@@ -93,7 +93,7 @@ demo: $(STAMP)  ## watch the sample clip with the shipped model; it says where i
 
 bench-ped2: $(STAMP)  ## the table of results on UCSD Ped2 (DATA= its folder)
 	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-ped2 DATA=..." >&2; exit 2; }
-	@$(BIN)/python benchmarks/ped2.py "$(DATA)"
+	@$(BIN)/python -m benchmarks.ped2 --data "$(DATA)" --out benchmarks/ped2.md
 
 clean:  ## remove .venv, caches, build outputs and the demo's results
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis $(DEMO)

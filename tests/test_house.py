@@ -26,7 +26,12 @@ LEVELS = {
 }  # fmt: skip
 FRIENDS = ({"cli", "__main__", "console", "process"}, {k for k, level in LEVELS.items() if level == 0})
 """Files of one level that are no rooms of their own and may import each other."""
-TORCH_ROOMS = ("memwatch/model/", "memwatch/runtime/torch_runtime.py", "memwatch/tasks/train.py")
+TORCH_ROOMS = (
+    "memwatch/model/",
+    "memwatch/runtime/torch_runtime.py",
+    "memwatch/tasks/train.py",
+    "memwatch/tasks/checkpoint.py",
+)
 MAY_PRINT = ("memwatch/cli.py", "memwatch/console.py", "memwatch/process.py")
 MAX_LINES = 400
 

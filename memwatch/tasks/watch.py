@@ -10,8 +10,9 @@ from typing import Any, TextIO
 from memwatch.config import EventConfig
 from memwatch.errors import EXIT_DONE, EXIT_PARTIAL
 from memwatch.events import EventBuilder
-from memwatch.pipeline import run_session
+from memwatch.pipeline import Interrupted, run_session
 from memwatch.sinks import EventFile, EventLines, Marked, ScoreRows, Sink, Timeline
+from memwatch.tasks.colour import ColourNote, check_colour
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.score import prepare_folder, require_scores
 from memwatch.tasks.session import Loaded, load
@@ -77,21 +78,30 @@ def watch(
     loaded = load(model)
     with ExitStack() as stack:
         camera = stack.enter_context(open_source(source, fps=fps))
+        check_colour(camera, loaded)
         if out is not None:
             prepare_folder(out)
         sinks: list[Sink] = [stack.enter_context(EventLines(stream, model=loaded.about()))]
+        if camera.live:
+            sinks.append(ColourNote(loaded, progress))
         files = _files(out, camera, loaded, sinks, stack) if out is not None else []
         steps = Steps(progress)
         progress.start("watching", None if camera.live else camera.length)
-        tally = run_session(
-            camera,
-            loaded.detector(learn=learn, rate=rate),
-            sinks=sinks,
-            events=EventBuilder(camera.name, EventConfig()),
-            watch=lambda t: steps(t) and (duration is None or t.seconds < duration),
-        )
-        require_scores(tally, camera.name, loaded.model.config.clip_length)
+        stopped: Interrupted | None = None
+        try:
+            tally = run_session(
+                camera,
+                loaded.detector(learn=learn, rate=rate),
+                sinks=sinks,
+                events=EventBuilder(camera.name, EventConfig()),
+                watch=lambda t: steps(t) and (duration is None or t.seconds < duration),
+            )
+            require_scores(tally, camera.name, loaded.model.config.clip_length)
+        except Interrupted as interrupt:
+            stopped = interrupt  # the sinks close as at any end: what was seen until now is kept
         progress.done()
+    if stopped is not None:
+        raise stopped
     return WatchReport(camera.name, tally, files)
 
 
