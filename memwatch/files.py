@@ -24,9 +24,12 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
-        raise write_error(path, error) from None
+    except BaseException as error:  # Ctrl-C too
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise write_error(path, error) from None
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

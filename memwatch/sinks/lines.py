@@ -72,7 +72,11 @@ class EventFile(Sink):
                 self._file.close()
 
     def abort(self) -> None:
-        self._file.close()
+        """Leave the lines there are; a file without any says nothing and goes."""
+        if not self._file.closed:
+            self._file.close()
+            if not self._length:
+                self.path.unlink(missing_ok=True)
 
 
 def _line(event: Event, seq: int, model: dict[str, Any]) -> str:

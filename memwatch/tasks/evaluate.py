@@ -15,6 +15,7 @@ from memwatch.scoring import protocols
 from memwatch.scoring.metrics import Labels, PixelAuc, Values
 from memwatch.scoring.protocols import SMOOTHING_FRAMES, Figures
 from memwatch.sinks import Sink
+from memwatch.tasks.colour import check_colour
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.score import frames_of
 from memwatch.tasks.session import Loaded, load
@@ -134,6 +135,7 @@ def evaluate(
         began = time.perf_counter()
         try:
             with open_source(str(clip.path), fps=fps, name=clip.name) as source:
+                check_colour(source, loaded)
                 tally = run_session(source, detector, sinks=(collected,), watch=Steps(progress))
             scored.seconds += time.perf_counter() - began
             scored.add(clip, collected.observations, tally)

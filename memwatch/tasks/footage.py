@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.tasks.progress import Progress
-from memwatch.types import Clip, Frame, Image
-from memwatch.video import find_clips, is_gap, open_source, positions, prepare, scaled
+from memwatch.types import Clip, Frame
+from memwatch.video import GRAY_CHROMA, chroma, find_clips, is_gap, open_source, positions, prepare, scaled
 
 HELD_OUT = 0.15
 """Last share of every clip, kept out of training: it calibrates score, gate and threshold."""
@@ -21,8 +21,6 @@ SEGMENT_S = 20.0
 """Long footage is thinned by whole stretches of this length, so that motion stays whole."""
 BYTES = 1_200_000_000
 BACKGROUND_FRAMES = 60
-GRAY_DIFFERENCE = 1.5
-"""Mean difference of the colour channels, in levels, under which footage counts as gray."""
 
 
 @dataclass(slots=True)
@@ -92,12 +90,6 @@ class Footage:
         return [medians.get(recording.name, blank) for recording in self.recordings]
 
 
-def is_gray(image: Image) -> bool:
-    """Whether the three channels say the same."""
-    wide = image.astype(np.int16)
-    return float(np.abs(wide - wide[..., :1]).mean()) < GRAY_DIFFERENCE
-
-
 def look(sources: Sequence[str], *, fps: float | None) -> tuple[int, int, bool]:
     """(width, height, gray) of the footage, from the first pictures of its clips."""
     size: tuple[int, int] | None = None
@@ -105,7 +97,7 @@ def look(sources: Sequence[str], *, fps: float | None) -> tuple[int, int, bool]:
     for path in _clips(sources)[:8]:
         with open_source(str(path), fps=fps) as source:
             image = next(iter(source)).image
-            gray = gray and is_gray(image)
+            gray = gray and chroma(image) < GRAY_CHROMA
             size = size or (image.shape[1], image.shape[0])
     assert size is not None
     return (*size, gray)

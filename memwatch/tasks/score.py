@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from memwatch.config import EventConfig
-from memwatch.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, MemwatchError, SourceError, UsageError
+from memwatch.errors import EXIT_DONE, EXIT_PARTIAL, MemwatchError, SourceError, UsageError
 from memwatch.events import EventBuilder
 from memwatch.files import write_text
 from memwatch.pipeline import run_session
 from memwatch.sinks import EventFile, Marked, ScoreRows, Sink
+from memwatch.tasks.colour import check_colour
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import Tally
@@ -37,8 +38,6 @@ class ScoreReport:
 
     @property
     def exit_code(self) -> int:
-        if self.failed and not self.clips and not self.skipped:
-            return EXIT_FAILED
         damaged = any(clip["broken"] or clip["partial"] for clip in self.clips)
         return EXIT_PARTIAL if self.failed or damaged else EXIT_DONE
 
@@ -96,11 +95,14 @@ def score(
             if len(clips) == 1 or not isinstance(error, SourceError | UsageError):
                 raise
             report.failed.append(f"{clip.name}: {error.line()}")
+            progress.note(report.failed[-1])
             continue
         summary = _summary(clip, tally, loaded)
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
         report.clips.append(summary)
     progress.done()
+    if not report.clips and not report.skipped:
+        raise MemwatchError(f"{out}: not one of {len(clips)} clips could be scored", report.failed[0])
     return report
 
 
@@ -151,6 +153,7 @@ def _score_clip(
 ) -> Tally:
     with ExitStack() as stack:
         source = stack.enter_context(open_source(str(clip.path), fps=fps, name=clip.name))
+        check_colour(source, loaded)
         rows = stack.enter_context(ScoreRows(folder, format=fmt))
         sinks: list[Sink] = [rows, stack.enter_context(EventFile(folder / "events.ndjson", model=loaded.about()))]
         if annotate:

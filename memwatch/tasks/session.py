@@ -23,6 +23,13 @@ class Loaded:
     calibration: Calibration
     path: Path
 
+    @property
+    def trained_on(self) -> str | None:
+        """colour or gray: the footage's kind. `paper` takes three channels whatever its footage is, so there only the
+        card knows; None where it doesn't say."""
+        config = self.model.config
+        return self.model.card.get("footage_colour") or (None if config.preset == "paper" else config.colour)
+
     def detector(self, *, learn: bool, rate: float | None = None, state: State | None = None) -> Detector:
         """A detector for one stream, its memory as trained unless `state` is given."""
         return Detector(self.runtime, self.calibration, state=state, learn=learn, rate=rate)

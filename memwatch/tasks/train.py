@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import cos, isfinite, pi
+from math import cos, floor, isfinite, pi
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from memwatch import __version__
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import MemoryState, Model, Predictor, save_model
 from memwatch.tasks.calibrate import calibrate
+from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
 from memwatch.tasks.crops import Crops, Pixels
-from memwatch.tasks.footage import Footage, look, read_footage
+from memwatch.tasks.footage import look, read_footage
+from memwatch.tasks.interrupts import HeldSignals
 from memwatch.tasks.pictures import draw_loss, draw_predictions
 from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
@@ -38,6 +37,9 @@ HEAD_RATE = 2e-3
 POSITIVE_WEIGHT = 5.0
 """Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
 PRECISION_TRIAL_STEPS = 3
+CLEARLY_FASTER = 0.8
+"""bf16's share of fp32's time under which it is taken: near a tie, two runs on one machine would choose differently
+and end in different models."""
 
 
 @dataclass(slots=True)
@@ -94,12 +96,16 @@ class _Run:
     step: int = 0
     elapsed: float = 0.0
     losses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, mean loss) of each epoch."""
+    recent: list[float] = field(default_factory=list)
+    """Losses of the epoch under way."""
 
     def meta(self) -> dict[str, Any]:
         return self.wanted | {
             "step": self.step,
             "elapsed": self.elapsed,
             "losses": self.losses,
+            "recent": self.recent,
             "precision": self.precision,
         }
 
@@ -137,12 +143,13 @@ def train(
         net.memory.new_state(),
         schedule,
         "",
-        wanted={"config": config.to_dict(), "seed": seed, "minutes": minutes, "steps": steps, "clips": clips.names},
+        wanted=config.to_dict() | {"seed": seed, "minutes": minutes, "steps": steps, "fps": fps, "clips": clips.names},
     )
     if resume:
         run.state, meta = load_checkpoint(checkpoint, net, run.optimiser, run.wanted)
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
+        run.recent = meta["recent"]
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
     pseudo = PseudoAnomalies(crops, clips.backgrounds(config)) if net.head else None
@@ -152,7 +159,18 @@ def train(
     _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
     held = calibrate(model, clips, progress=progress)
-    model.card = _card(run, clips, preset, began)
+    model.card = card(
+        preset=preset,
+        footage=clips.names,
+        footage_colour="gray" if gray else "colour",
+        footage_seconds=round(clips.seconds, 1),
+        seed=seed,
+        steps=run.step,
+        minutes=round((time.monotonic() - began) / 60, 2),
+        loss=run.losses[-1][1],
+        precision=run.precision,
+        threads=torch.get_num_threads(),
+    )
     save_model(model, out)
     pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]
     draw_loss(run.losses, pictures[0])
@@ -225,43 +243,57 @@ def _loop(
     per_epoch = max(1, len(crops.targets) // crops.batch)
     total = steps if steps is not None else (None if budget else run.schedule.epochs * per_epoch)
     reserve = _calibration_seconds(run, crops) if budget else 0.0
-    start, before = time.monotonic(), run.elapsed
-    window, pixels = time.monotonic(), 0
-    progress.start("training", total if total else round(budget - reserve))
-    progress.step(run.step if total else round(run.elapsed))
-    shown = run.elapsed
+    start, before, fresh = time.monotonic(), run.elapsed, run.step
+    progress.start("training", total if total else round(budget - reserve), unit="steps" if total else "s")
+    progress.step(run.step if total else run.elapsed)
     run.net.train()
-    epoch_loss: list[float] = []
     try:
-        for batch, odd in _batches(run, crops, pseudo, per_epoch):
-            done = run.step / total if total else (before + time.monotonic() - began) / max(budget - reserve, 1e-9)
-            if done >= 1:
-                break
-            _set_rate(run, done, per_epoch)
-            loss = _step(run, batch, odd)
-            if not isfinite(loss):
-                raise MemwatchError(
-                    f"the loss is not finite at step {run.step}",
-                    f"the last good state is {checkpoint.name}; try a lower rate, or look for broken footage",
-                )
-            run.step += 1
-            run.elapsed = before + time.monotonic() - start
-            epoch_loss.append(loss)
-            pixels += crops.batch
-            pace = pixels / max(time.monotonic() - window, 1e-6)
-            progress.step(1 if total else run.elapsed - shown, loss=loss, clips_per_s=pace)
-            shown = run.elapsed
-            if run.step % per_epoch == 0:
-                run.losses.append((run.step, sum(epoch_loss) / len(epoch_loss)))
-                epoch_loss.clear()
-                save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
+        with HeldSignals() as signals:
+            for batch, odd in _batches(run, crops, pseudo, per_epoch):
+                signals.let_through()
+                done = run.step / total if total else (before + time.monotonic() - began) / max(budget - reserve, 1e-9)
+                if done >= 1:
+                    break
+                _set_rate(run, done)
+                loss = _step(run, batch, odd)
+                if not isfinite(loss):
+                    raise _not_finite(run.step, checkpoint)
+                shown = run.elapsed
+                run.step, run.elapsed = run.step + 1, before + time.monotonic() - start
+                run.recent.append(loss)
+                if run.step % per_epoch == 0:
+                    _end_epoch(run, checkpoint)
+                pace = (run.step - fresh) * crops.batch / max(run.elapsed - before, 1e-6)
+                progress.step(1 if total else run.elapsed - shown, loss=loss, clips_per_s=pace)
     except KeyboardInterrupt:
-        save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
+        _save(run, checkpoint)
         progress.note(f"stopped at step {run.step}; go on with --resume")
         raise
-    if epoch_loss or not run.losses:
-        run.losses.append((run.step, sum(epoch_loss) / max(1, len(epoch_loss))))
+    if not run.step:
+        raise UsageError(
+            f"{budget:.0f} seconds are too few: reading took {start - began:.0f}, calibration will take {reserve:.0f}",
+            "give more --minutes",
+        )
+    _end_epoch(run, checkpoint)  # calibration and pictures may yet be interrupted, or find the disk full
     progress.done()
+
+
+def _end_epoch(run: _Run, checkpoint: Path) -> None:
+    if run.recent:
+        run.losses.append((run.step, sum(run.recent) / len(run.recent)))
+        run.recent.clear()
+    _save(run, checkpoint)
+
+
+def _save(run: _Run, checkpoint: Path) -> None:
+    save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
+
+
+def _not_finite(step: int, checkpoint: Path) -> MemwatchError:
+    kept = f"; the last good state is in {checkpoint}" if checkpoint.exists() else ""
+    return MemwatchError(
+        f"the loss is not finite at step {step}", f"look for broken footage, or try another --seed{kept}"
+    )
 
 
 def _batches(
@@ -285,9 +317,9 @@ def _batches(
             yield batch
 
 
-def _set_rate(run: _Run, done: float, per_epoch: int) -> None:
+def _set_rate(run: _Run, done: float) -> None:
     if run.schedule.epochs:  # as published: cosine, stepped once an epoch
-        epoch = run.step // per_epoch
+        epoch = floor(done * run.schedule.epochs + 1e-6)
         factor = (1 + cos(pi * min(1.0, epoch / run.schedule.epochs))) / 2
     else:
         factor = (1 + cos(pi * min(1.0, done))) / 2 * min(1.0, (run.step + 1) / WARM_UP_STEPS)
@@ -344,7 +376,7 @@ def _faster_precision(run: _Run, crops: Crops) -> str:
         for _ in range(PRECISION_TRIAL_STEPS):
             _step(trial, batch)
         took[precision] = time.monotonic() - started
-    return min(took, key=lambda name: took[name])
+    return "bf16" if took["bf16"] < CLEARLY_FASTER * took["fp32"] else "fp32"
 
 
 def _calibration_seconds(run: _Run, crops: Crops) -> float:
@@ -360,37 +392,3 @@ def _calibration_seconds(run: _Run, crops: Crops) -> float:
         one = time.monotonic() - started
     net.train()
     return 5 + 1.2 * held * one
-
-
-def _card(run: _Run, clips: Footage, preset: str, began: float) -> dict[str, Any]:
-    return {
-        "memwatch": __version__,
-        "commit": _commit(),
-        "preset": preset,
-        "footage": clips.names,
-        "footage_seconds": round(clips.seconds, 1),
-        "seed": run.wanted["seed"],
-        "steps": run.step,
-        "minutes": round((time.monotonic() - began) / 60 + 0, 2),
-        "loss": run.losses[-1][1],
-        "precision": run.precision,
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
-
-
-def _commit() -> str | None:
-    """The repository's commit, where memwatch runs from one."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None

@@ -8,10 +8,11 @@ from memwatch.video.recorded import RecordedSource
 from memwatch.video.redaction import redact
 from memwatch.video.source import Source, open_source
 from memwatch.video.truth import Truth, load_truth
-from memwatch.video.window import ClipWindow, is_gap, positions, prepare, scaled
+from memwatch.video.window import GRAY_CHROMA, ClipWindow, chroma, is_gap, positions, prepare, scaled
 from memwatch.video.writer import VideoWriter
 
 __all__ = [
+    "GRAY_CHROMA",
     "CameraSource",
     "ClipRef",
     "ClipWindow",
@@ -22,6 +23,7 @@ __all__ = [
     "Source",
     "Truth",
     "VideoWriter",
+    "chroma",
     "find_clips",
     "is_gap",
     "list_clips",

@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 from memwatch.config import ModelConfig
 from memwatch.types import Clip, Frame, Image
 
+GRAY_CHROMA = 1.5
+"""Footage under this counts as gray: compression leaves traces of colour."""
 GAP_STEPS = 2.0
 """A hole longer than this many clip steps ends what came before."""
+
+
+def chroma(image: Image) -> float:
+    """How far the colour channels of a BGR (H, W, 3) picture lie apart, in mean levels; 0 is gray."""
+    wide = image.astype(np.int16)
+    return float(np.abs(wide - wide[..., :1]).mean())
 
 
 def prepare(image: Image, config: ModelConfig) -> NDArray[np.uint8]:
