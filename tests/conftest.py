@@ -11,9 +11,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import settings
 
 settings.register_profile("memwatch", deadline=None, derandomize=True)
@@ -49,3 +51,79 @@ def memwatch() -> Memwatch:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def complaint(self) -> str:
+        """The one line of error, which is the last line on stderr; before it only progress may stand."""
+        *before, last = self.err.splitlines() or [""]
+        assert last.startswith("memwatch: "), self.err
+        assert not any(line.startswith("memwatch:") or "Traceback" in line for line in before), self.err
+        return last
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command line in this process; hears what decoders write as well."""
+
+    def run(*arguments: str | Path) -> Outcome:
+        from memwatch import cli, process
+
+        capfd.readouterr()
+        code = process.run(typer.main.get_command(cli.app), [str(argument) for argument in arguments])
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that knows `tests/scene.py` a little, and how it was made."""
+
+    path: Path
+    footage: Path
+    id: str
+    weights: bytes
+
+
+TRAINING = {"preset": "small", "steps": 20, "seed": 3}
+
+
+def _trained(folder: Path, *, colour: bool) -> Trained:
+    from memwatch.tasks.progress import Silent
+    from memwatch.tasks.train import train
+    from tests.scene import film, video
+
+    footage = video(folder / "normal.mp4", film(200, colour=colour))
+    report = train([str(footage)], folder / "tiny.safetensors", **TRAINING, progress=Silent())
+    return Trained(report.model, footage, report.model_id, weights_of(report.model))
+
+
+def weights_of(path: Path) -> bytes:
+    """Every tensor of a model's network and memory, in the order of their names."""
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    return b"".join(tensors[name].tobytes() for name in sorted(tensors) if not name.startswith("calibration."))
+
+
+@pytest.fixture(scope="session")
+def colour_model(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Trained on colour footage by 20 steps of the smallest preset. Read it, never write it."""
+    return _trained(tmp_path_factory.mktemp("colour"), colour=True)
+
+
+@pytest.fixture(scope="session")
+def gray_model(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same on gray footage."""
+    return _trained(tmp_path_factory.mktemp("gray"), colour=False)

@@ -73,7 +73,7 @@ class SceneMemory:
     def novelty(self, state: State) -> Grid:
         """Mean squared distance of a state to the subspace around each cell, (h/8, w/8)."""
         rest = (_centred(state[None])[0] - self.mean).ravel()
-        rows = self.components.reshape(len(self.components), -1)
+        rows = self.components.reshape(len(self.components), self.mean.size)  # there may be none
         rest = rest - rows.T @ (rows @ rest)
         error = np.square(rest.reshape(state.shape)).mean(axis=0)
         window = window_size(error.shape[0] * REDUCE) // REDUCE

@@ -37,9 +37,6 @@ HEAD_RATE = 2e-3
 POSITIVE_WEIGHT = 5.0
 """Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
 PRECISION_TRIAL_STEPS = 3
-CLEARLY_FASTER = 0.8
-"""bf16's share of fp32's time under which it is taken: near a tie, two runs on one machine would choose differently
-and end in different models."""
 
 
 @dataclass(slots=True)
@@ -153,9 +150,10 @@ def train(
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
     pseudo = PseudoAnomalies(crops, clips.backgrounds(config)) if net.head else None
-    if not run.precision:
-        run.precision = _faster_precision(run, crops)
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
+    if not run.precision:
+        # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
+        run.precision = _faster_precision(run, crops) if budget else "fp32"
     _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
     held = calibrate(model, clips, progress=progress)
@@ -202,7 +200,7 @@ def _plan(
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: a model's name ends in .safetensors", f"write --out {out}.safetensors")
     checkpoint = out.with_suffix(".checkpoint.safetensors")
-    if out.exists() and not force:
+    if out.exists() and not (force and out.is_file()):
         raise UsageError(f"{out}: exists already", "choose another name, or replace it with --force")
     if resume and not checkpoint.is_file():
         raise UsageError(f"{checkpoint}: no checkpoint to resume from", "train without --resume")
@@ -376,7 +374,7 @@ def _faster_precision(run: _Run, crops: Crops) -> str:
         for _ in range(PRECISION_TRIAL_STEPS):
             _step(trial, batch)
         took[precision] = time.monotonic() - started
-    return "bf16" if took["bf16"] < CLEARLY_FASTER * took["fp32"] else "fp32"
+    return min(took, key=lambda name: took[name])
 
 
 def _calibration_seconds(run: _Run, crops: Crops) -> float:

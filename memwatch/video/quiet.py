@@ -11,6 +11,7 @@ import os
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
+import atexit
 import contextlib
 import tempfile
 import threading
@@ -75,6 +76,7 @@ def _divert_stderr() -> _Diversion:
     if _scratch is None:
         # One scratch file for the life of the process: making one a frame would cost more than the decode.
         _scratch = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        atexit.register(_scratch.close)
     try:
         saved = os.dup(2)
     except OSError:

@@ -1,0 +1,37 @@
+"""Listeners to a task's progress that do something about it."""
+
+from __future__ import annotations
+
+from memwatch.tasks.progress import Figure, Silent
+
+
+class Recorder(Silent):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.stretches: list[str] = []
+        self.notes: list[str] = []
+
+    def start(self, what: str, total: int | None = None, *, unit: str = "frames") -> None:
+        self.stretches.append(what)
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+
+class CtrlC(Recorder):
+    """Presses it once `steps` steps of `what` have been told; the first step may count those of an earlier run."""
+
+    def __init__(self, what: str, steps: int) -> None:
+        super().__init__()
+        self._what, self._steps = what, steps
+        self._told = 0.0
+
+    def start(self, what: str, total: int | None = None, *, unit: str = "frames") -> None:
+        super().start(what, total, unit=unit)
+        self._told = 0.0
+
+    def step(self, n: float = 1, **figures: Figure) -> None:
+        self._told += n
+        if self.stretches[-1] == self._what and self._told >= self._steps:
+            raise KeyboardInterrupt

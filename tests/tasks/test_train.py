@@ -1,0 +1,300 @@
+"""Training: one seed, one model; stopped and resumed, the same; refusals before work, nothing half-written after."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.model import load_model
+from memwatch.tasks import train as training
+from memwatch.tasks.footage import Recording
+from memwatch.tasks.presets import model_config
+from memwatch.tasks.progress import Silent
+from memwatch.tasks.train import TrainReport, train
+from tests.conftest import TRAINING, Trained, weights_of
+from tests.scene import HEIGHT, WIDTH, film, folder, video
+from tests.tasks.listeners import CtrlC, Recorder
+
+STEPS = int(TRAINING["steps"])
+EPOCH = 10
+"""Steps an epoch takes on the 200 frames of the fixtures' footage."""
+
+
+def again(model: Trained, out: Path, **changes: Any) -> TrainReport:
+    """The training of `model` once more, to `out`."""
+    return train([str(model.footage)], out, **(TRAINING | {"progress": Silent()} | changes))
+
+
+def checkpoint_of(out: Path) -> Path:
+    return out.with_suffix(".checkpoint.safetensors")
+
+
+def test_one_seed_gives_one_model_and_another_gives_another(colour_model: Trained, tmp_path: Path) -> None:
+    report = again(colour_model, tmp_path / "b.safetensors")
+    assert report.model_id == colour_model.id
+    assert weights_of(report.model) == colour_model.weights
+    assert again(colour_model, tmp_path / "c.safetensors", seed=4, steps=1).model_id != colour_model.id
+
+
+def test_a_model_leaves_itself_and_two_pictures_and_no_checkpoint(colour_model: Trained) -> None:
+    beside = {path.name for path in colour_model.path.parent.iterdir()}
+    assert beside == {"normal.mp4", "tiny.safetensors", "tiny.loss.png", "tiny.frames.png"}
+    for name in ("tiny.loss.png", "tiny.frames.png"):
+        picture = colour_model.path.with_name(name)
+        assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        assert cv2.imread(str(picture)).std() > 10
+
+
+def test_the_card_tells_how_it_was_made(colour_model: Trained) -> None:
+    card = load_model(colour_model.path).card
+    facts = {"preset": "small", "seed": 3, "steps": STEPS, "footage": ["normal.mp4"], "footage_colour": "colour"}
+    assert facts.items() <= card.items()
+    assert card["footage_seconds"] == pytest.approx(19.9, abs=0.1)
+    assert card["memwatch"]
+    assert card["torch"]
+    assert card["machine"]
+
+
+def test_colour_footage_gives_three_channels_and_gray_footage_one(colour_model: Trained, gray_model: Trained) -> None:
+    assert load_model(colour_model.path).config.channels == 3
+    assert load_model(gray_model.path).config.channels == 1
+
+
+@pytest.mark.parametrize("stop", [1, EPOCH + 3])
+def test_stopped_and_resumed_it_ends_where_it_would_have(colour_model: Trained, tmp_path: Path, stop: int) -> None:
+    out = tmp_path / "b.safetensors"
+    listener = CtrlC("training", stop)
+    with pytest.raises(KeyboardInterrupt):
+        again(colour_model, out, progress=listener)
+    assert listener.notes == [f"stopped at step {stop}; go on with --resume"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b.checkpoint.safetensors"]
+    report = again(colour_model, out, resume=True)
+    assert report.steps == STEPS
+    assert weights_of(out) == colour_model.weights
+    assert report.loss == load_model(colour_model.path).card["loss"]
+    assert not checkpoint_of(out).exists()
+
+
+def test_stopped_while_it_calibrates_it_need_not_train_again(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "b.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        again(colour_model, out, progress=CtrlC("calibrating", 1))
+    assert [path.name for path in tmp_path.iterdir()] == ["b.checkpoint.safetensors"]
+    monkeypatch.setattr(training, "_step", lambda *_: pytest.fail("trained again"))
+    again(colour_model, out, resume=True)
+    assert weights_of(out) == colour_model.weights
+
+
+def test_a_signal_in_the_middle_of_a_step_waits_for_its_end(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An optimiser stopped half-way would leave weights that no resumed run could reach."""
+    step, done = training._step, []
+
+    def signalled(*arguments: Any) -> float:
+        if len(done) == 7:
+            signal.raise_signal(signal.SIGINT)
+        done.append(step(*arguments))
+        return done[-1]
+
+    out = tmp_path / "b.safetensors"
+    monkeypatch.setattr(training, "_step", signalled)
+    listener = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        again(colour_model, out, progress=listener)
+    assert len(done) == 8
+    assert listener.notes == ["stopped at step 8; go on with --resume"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    again(colour_model, out, resume=True)
+    assert weights_of(out) == colour_model.weights
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, done = training._step, []
+
+    def poisoned(run: Any, batch: Any, odd: Any = None) -> float:
+        if run.step == EPOCH + 2:
+            return float(step(run, np.full_like(batch, np.nan), odd))
+        done.append(step(run, batch, odd))
+        return done[-1]
+
+    out = tmp_path / "b.safetensors"
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_step", poisoned)
+        with pytest.raises(MemwatchError, match=rf"not finite at step {EPOCH + 2}") as caught:
+            again(colour_model, out)
+    assert str(checkpoint_of(out)) in caught.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == ["b.checkpoint.safetensors"]
+    again(colour_model, out, resume=True)  # from the last whole epoch
+    assert weights_of(out) == colour_model.weights
+
+
+def test_before_the_first_checkpoint_a_bad_loss_promises_none(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_step", lambda *_: float("nan"))
+    with pytest.raises(MemwatchError, match="not finite at step 0") as caught:
+        again(colour_model, tmp_path / "b.safetensors")
+    assert "checkpoint" not in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MemwatchError, match=r"checkpoint\.safetensors: cannot be written \(No space") as caught:
+        again(colour_model, tmp_path / "b.safetensors", steps=1)
+    assert "free some space" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_exists_is_replaced_only_by_force(colour_model: Trained, tmp_path: Path) -> None:
+    out = tmp_path / "b.safetensors"
+    out.write_bytes(b"precious")
+    with pytest.raises(UsageError, match="exists already"):
+        again(colour_model, out, steps=1)
+    assert out.read_bytes() == b"precious"
+    again(colour_model, out, steps=1, force=True)
+    assert load_model(out).card["steps"] == 1
+
+
+def test_an_unfinished_training_is_not_overwritten_unasked(colour_model: Trained, tmp_path: Path) -> None:
+    out = tmp_path / "b.safetensors"
+    checkpoint_of(out).write_bytes(b"hours of work")
+    with pytest.raises(UsageError, match=r"b\.checkpoint\.safetensors: an unfinished training.*") as caught:
+        again(colour_model, out, steps=1)
+    assert "--resume" in caught.value.remedy
+    again(colour_model, out, steps=1, force=True)
+    assert not checkpoint_of(out).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"minutes": 1.0}, "exclude each other"),
+        ({"steps": 0}, "positive length"),
+        ({"steps": None, "minutes": float("nan")}, "positive length"),
+        ({"preset": "huge"}, "unknown preset 'huge'"),
+        ({"resume": True}, r"b\.checkpoint\.safetensors: no checkpoint"),
+        ({"fps": 5.0}, r"normal\.mp4: has its own frame times"),
+    ],
+)
+def test_options_that_cannot_work_are_refused_before_any_work(
+    colour_model: Trained, tmp_path: Path, options: dict[str, Any], says: str
+) -> None:
+    listener = Recorder()
+    with pytest.raises(UsageError, match=says):
+        again(colour_model, tmp_path / "b.safetensors", progress=listener, **options)
+    assert listener.stretches == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_has_its_own_ending_and_is_a_file(colour_model: Trained, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"ends in \.safetensors"):
+        again(colour_model, tmp_path / "b.pt")
+    (tmp_path / "b.safetensors").mkdir()
+    with pytest.raises(UsageError, match="exists already"):
+        again(colour_model, tmp_path / "b.safetensors", force=True)
+
+
+@pytest.mark.parametrize(("option", "value"), [("seed", 4), ("steps", 21), ("memory", "none")])
+def test_a_checkpoint_is_resumed_only_by_its_own_training(
+    colour_model: Trained, tmp_path: Path, option: str, value: Any
+) -> None:
+    out = tmp_path / "b.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        again(colour_model, out, progress=CtrlC("training", 1))
+    kept = checkpoint_of(out).read_bytes()
+    with pytest.raises(UsageError, match=rf"another training \({option} was .*, now {value}\)"):
+        again(colour_model, out, resume=True, **{option: value})
+    assert checkpoint_of(out).read_bytes() == kept
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_damaged_checkpoint_is_told(colour_model: Trained, tmp_path: Path, share: float) -> None:
+    out = tmp_path / "b.safetensors"
+    whole = colour_model.path.read_bytes()
+    checkpoint_of(out).write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UsageError, match=r"b\.checkpoint\.safetensors: not a checkpoint"):
+        again(colour_model, out, resume=True)
+
+
+def test_still_footage_holds_nothing_to_learn(tmp_path: Path) -> None:
+    still = folder(tmp_path / "still", film(200, moving=False))
+    with pytest.raises(MemwatchError, match="still: nothing moves"):
+        train([str(still)], tmp_path / "b.safetensors", preset="small", steps=1, progress=Silent())
+
+
+def test_several_sources_and_a_damaged_one_become_one_model(tmp_path: Path) -> None:
+    first = video(tmp_path / "a.mp4", film(130, seed=1))
+    frames = folder(tmp_path / "b", film(130, seed=2))
+    (frames / "050.png").write_bytes(b"not a picture")
+    report = train([str(first), str(frames)], tmp_path / "m.safetensors", preset="small", steps=1, progress=Silent())
+    assert report.footage == {"clips": 2, "seconds": pytest.approx(25.8, abs=0.1), "broken": 1}
+    assert report.problems == ["050.png: does not decode"]
+    assert load_model(report.model).card["footage"] == ["a.mp4", "b"]
+
+
+def test_only_a_training_that_fills_a_time_lets_a_stopwatch_choose_its_precision(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_faster_precision", lambda *_: "bf16")
+    for name, length, chosen in (("a", {"steps": 1}, "fp32"), ("b", {"steps": None, "minutes": 0.12}, "bf16")):
+        report = again(colour_model, tmp_path / f"{name}.safetensors", **length)
+        assert load_model(report.model).card["precision"] == chosen
+
+
+def test_a_budget_too_small_for_a_single_step_is_told(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_calibration_seconds", lambda *_: 60.0)
+    with pytest.raises(UsageError, match=r"6 seconds are too few.*calibration will take 60"):
+        again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_minutes_are_kept(colour_model: Trained, tmp_path: Path) -> None:
+    """Within 5 %, and the five seconds set aside for what a run this short can't foresee."""
+    began = time.monotonic()
+    report = again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.15)
+    assert -5 < time.monotonic() - began - 9 < 0.05 * 9 + 2
+    assert report.minutes == pytest.approx((time.monotonic() - began) / 60, abs=0.01)
+    assert report.steps > 5
+
+
+@given(
+    st.lists(st.floats(0.03, 0.3), min_size=1, max_size=120),
+    st.floats(0, 1),
+    st.sampled_from(["small", "paper"]),
+)
+def test_no_training_clip_holds_a_held_out_frame(gaps: list[float], share: float, preset: str) -> None:
+    """Whatever the rate, and wherever the split falls."""
+    config = model_config(preset, (WIDTH, HEIGHT), gray=True, memory=None)
+    times = [0.0, *np.cumsum(gaps).tolist()]
+    recording = Recording("a", times, [np.zeros((1, 1, 1), np.uint8)] * len(times), round(share * len(times)))
+    for held in (False, True):
+        for target in recording.targets(config, held=held):
+            clip = recording.indices(target, config)
+            assert len(clip) == config.clip_length + 1
+            assert clip == sorted(set(clip))
+            assert clip[-1] == target
+            assert (target >= recording.held_from) is held
+            if not held:
+                assert max(clip) < recording.held_from
