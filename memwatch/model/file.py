@@ -87,7 +87,7 @@ def load_model(path: Path) -> Model:
     Raises UsageError when it is missing, truncated, not a model, of a newer format, or holds tensors that do not fit.
     """
     meta, tensors = _read(path)
-    config = ModelConfig.from_dict(meta["model"], str(path))
+    config = _config(meta["model"], path)
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in Predictor(config).state_dict().items()}
     weights = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
@@ -111,15 +111,22 @@ def load_model(path: Path) -> Model:
     return Model(net, state, calibration, meta.get("card") or {})
 
 
+def _config(values: dict[str, Any], path: Path) -> ModelConfig:
+    try:
+        return ModelConfig.from_dict(values, "its description")
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.remedy or "train the model anew") from None
+
+
 def _numbers(record: dict[str, Any] | None) -> dict[str, Any] | None:
     return record and {name: value for name, value in record.items() if not isinstance(value, np.ndarray)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if not path.is_file():
-        raise UsageError(f"{path}: no such model file", "give a .safetensors file that `memwatch train` made")
-    _check_whole(path)
     try:
+        if not path.is_file():
+            raise UsageError(f"{path}: no such model file", "give a .safetensors file that `memwatch train` made")
+        _check_whole(path)
         with safe_open(str(path), framework="pt") as file:
             text = (file.metadata() or {}).get("memwatch")
             if text is None:
@@ -132,13 +139,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
                     f"{path}: model format {meta['format']} is newer than this memwatch reads ({FORMAT})",
                     "update memwatch",
                 )
-            if not isinstance(meta.get("model"), dict):
+            optional = (meta.get("calibration") or {}, meta.get("card") or {})
+            if not all(isinstance(value, dict) for value in (meta.get("model"), *optional)):
                 raise UsageError(f"{path}: not a memwatch model", "give a file that `memwatch train` made")
-            return meta, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: damaged or not a model ({error})", "copy or train it again") from None
     except OSError as error:
         raise MemwatchError(f"{path}: cannot be read ({error.strerror})", "check its permissions") from None
+    if any(value.dtype != torch.float32 for value in tensors.values()):
+        raise UsageError(f"{path}: holds numbers of another kind than memwatch writes", "train the model anew")
+    return meta, tensors
 
 
 def _check_whole(path: Path) -> None:
@@ -151,13 +162,13 @@ def _check_whole(path: Path) -> None:
             raise UsageError(f"{path}: not a memwatch model", "give a file that `memwatch train` made")
         try:
             header = json.loads(file.read(length))
-            ends = [item["data_offsets"][1] for name, item in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError):
+            end = max((item["data_offsets"][1] for name, item in header.items() if name != "__metadata__"), default=0)
+            missing = 8 + length + end - size
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             cut = size < 8 + length
             raise UsageError(
                 f"{path}: " + ("the model file is cut short" if cut else "not a memwatch model"),
                 "copy it again, or give a file that `memwatch train` made",
             ) from None
-    missing = 8 + length + max(ends, default=0) - size
     if missing > 0:
         raise UsageError(f"{path}: the model file is cut short by {missing} bytes", "copy it again")

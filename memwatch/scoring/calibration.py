@@ -74,7 +74,7 @@ class Tail:
     def __call__(self, value: NDArray[np.floating[Any]] | float) -> NDArray[np.float32]:
         """-log10 P(X >= value), rising without end."""
         x = np.asarray(value, dtype=np.float64)
-        # Read from above: of equal values (a cue that is often exactly 0) the share at least as large includes them all.
+        # Read from above: of equal values (a cue that is often exactly 0) "at least as large" includes them all.
         table = np.interp(-x, -self.values[::-1], self.rarity[::-1])
         excess = np.maximum(x - self.start, 0) / self.scale
         tail = np.log1p(self.shape * excess) / self.shape if self.shape > 1e-6 else excess
@@ -196,6 +196,9 @@ class Calibration:
             finite = all(np.isfinite(value).all() for key, value in record.items() if key != "cues")
             sound = finite and all(isinstance(value, int | float) for value in numbers.values())
             sound = sound and bool(cues) and all(cue.sound() for cue in cues.values())
+            if scene is not None:
+                sound = sound and scene.mean.ndim == 3 and scene.components.shape[1:] == scene.mean.shape
+            sound = sound and (scene is not None or "scene" not in cues)
         except (AttributeError, KeyError, TypeError):
             raise damaged from None
         if not sound:

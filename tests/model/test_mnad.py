@@ -1,0 +1,234 @@
+"""MNAD's memory against numbers worked by hand, and what holds for any numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from memwatch.model.memory import mnad
+from memwatch.model.memory.mnad import MnadMemory, gathered, nudge, published_update
+
+# Worked by hand: two items, three queries, two dimensions.
+ITEMS = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
+QUERIES = torch.tensor([[0.96, 0.28], [0.28, 0.96], [0.0, 1.0]])
+EXACT: dict[str, Any] = {"atol": 1e-6, "rtol": 0.0}
+
+seeds = st.integers(0, 2**31)
+
+
+def picture(rows: Tensor, height: int = 1) -> Tensor:
+    """Rows (K, D) as a query (1, D, height, K / height)."""
+    return rows.T.reshape(1, rows.shape[1], height, -1)
+
+
+def unit(generator: torch.Generator, rows: int, channels: int) -> Tensor:
+    return F.normalize(torch.randn(rows, channels, generator=generator), dim=1)
+
+
+def drawn(seed: int) -> tuple[Tensor, Tensor]:
+    """Unit queries (K, D) and items (M, D) of random number."""
+    generator = torch.Generator().manual_seed(seed)
+    queries, items, channels = (int(torch.randint(low, high, (), generator=generator))
+                                for low, high in ((1, 30), (1, 8), (2, 12)))  # fmt: skip
+    return unit(generator, queries, channels), unit(generator, items, channels)
+
+
+def memory(items: Tensor, **options: object) -> MnadMemory:
+    return MnadMemory(items.shape[1], items=items.shape[0], **options)  # type: ignore[arg-type]
+
+
+# Worked numbers
+
+
+def test_read_by_hand() -> None:
+    read = memory(ITEMS).read(picture(QUERIES), {"items": ITEMS})
+    recalled = read.decoder_input[0, 2:, 0].T
+    wanted = torch.tensor([[0.901200, 0.296400], [0.874570, 0.376289], [0.870869, 0.387394]])
+    torch.testing.assert_close(recalled, wanted, **EXACT)
+    torch.testing.assert_close(read.decoder_input[0, :2, 0].T, QUERIES, **EXACT)
+    torch.testing.assert_close(read.distance[0, 0], torch.tensor([0.08, 0.4, 0.8]), **EXACT)
+
+
+def test_read_weights_by_hand() -> None:
+    recalled = memory(ITEMS).read(picture(QUERIES), {"items": ITEMS}).decoder_input[0, 2:, 0].T
+    weights = recalled @ ITEMS.inverse()
+    wanted = torch.tensor([[0.506000, 0.494000], [0.372852, 0.627148], [0.354344, 0.645656]])
+    torch.testing.assert_close(weights, wanted, **EXACT)
+
+
+def test_a_lower_temperature_reads_sharper() -> None:
+    recalled = memory(ITEMS, temperature=0.1).read(picture(QUERIES), {"items": ITEMS}).decoder_input[0, 2:, 0].T
+    first = recalled[1] @ ITEMS.inverse()  # cosines 0.28 and 0.8, ten times as far apart
+    assert first[1].item() == pytest.approx(1 / (1 + math.exp(-5.2)), abs=1e-6)
+
+
+def test_update_by_hand_as_the_authors_code() -> None:
+    """The maximum of item 2's column belongs to a query of item 1."""
+    new = published_update(QUERIES, ITEMS)
+    torch.testing.assert_close(new, torch.tensor([[0.989949, 0.141421], [0.436522, 0.899694]]), **EXACT)
+    assert (new[1] @ ITEMS[1]).item() == pytest.approx(0.889034, abs=1e-6)
+
+
+def test_update_by_hand_as_the_paper() -> None:
+    new = published_update(QUERIES, ITEMS, own_maximum=True)
+    torch.testing.assert_close(new, torch.tensor([[0.989949, 0.141421], [0.413409, 0.910545]]), **EXACT)
+    assert (new[1] @ ITEMS[1]).item() == pytest.approx(0.877055, abs=1e-6)
+
+
+def test_what_is_gathered_by_hand() -> None:
+    pull, count = gathered(QUERIES, ITEMS)
+    torch.testing.assert_close(pull, torch.tensor([[0.96, 0.28], [0.244396, 1.552552]]), **EXACT)
+    own, _ = gathered(QUERIES, ITEMS, own_maximum=True)
+    torch.testing.assert_close(own[1], torch.tensor([0.280000, 1.778731]), **EXACT)
+    assert count.tolist() == [1, 2]
+
+
+def test_losses_by_hand() -> None:
+    assert mnad.compactness(QUERIES, ITEMS).item() == pytest.approx(0.213333, abs=1e-6)
+    assert mnad.separateness(QUERIES, ITEMS).item() == pytest.approx(0.6125805, abs=1e-6)
+    weighted = memory(ITEMS).losses(picture(QUERIES), {"items": ITEMS})
+    assert weighted["compactness"].item() == pytest.approx(0.0213333, abs=1e-6)
+    assert weighted["separateness"].item() == pytest.approx(0.06125805, abs=1e-6)
+
+
+def test_write_takes_the_configured_update() -> None:
+    written = memory(ITEMS, update="published").write(picture(QUERIES), {"items": ITEMS})["items"]
+    torch.testing.assert_close(written, published_update(QUERIES, ITEMS), **EXACT)
+    written = memory(ITEMS, update="nudge", rate=0.1).write(picture(QUERIES), {"items": ITEMS})["items"]
+    torch.testing.assert_close(written, nudge(QUERIES, ITEMS, 0.1), **EXACT)
+
+
+@pytest.mark.parametrize("update", ["nudge", "published"])
+def test_a_given_rate_overrides_the_configured_update(update: str) -> None:
+    written = memory(ITEMS, update=update, rate=0.5).write(picture(QUERIES), {"items": ITEMS}, 0.1)["items"]
+    torch.testing.assert_close(written, nudge(QUERIES, ITEMS, 0.1), **EXACT)
+
+
+def test_the_start_is_of_positive_unit_vectors() -> None:
+    torch.manual_seed(0)
+    items = memory(torch.zeros(10, 512)).new_state()["items"]
+    assert items.shape == (10, 512)
+    assert (items >= 0).all()
+    mutual = (items @ items.T)[~torch.eye(10, dtype=torch.bool)]
+    assert mutual.mean().item() == pytest.approx(0.753, abs=0.01)
+
+
+# What holds for any numbers
+
+
+@given(seeds)
+def test_read_weights_sum_to_one_over_items(seed: int) -> None:
+    queries, items = drawn(seed)
+    items = items[: items.shape[1]]  # independent, so that weights can be solved for
+    recalled = memory(items).read(picture(queries), {"items": items}).decoder_input[0, items.shape[1] :, 0].T
+    weights = torch.linalg.lstsq(items.double().T, recalled.double().T).solution.T
+    torch.testing.assert_close(items.double().T @ weights.T, recalled.double().T, atol=1e-5, rtol=0)
+    if torch.linalg.cond(items.double()) < 100:
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(queries)).double(), atol=1e-4, rtol=0)
+        assert (weights > 0).all()
+
+
+@given(seeds, st.booleans())
+def test_shares_lie_between_exp_minus_two_and_one_for_an_item_s_own_queries(seed: int, own_maximum: bool) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    queries = torch.linalg.qr(torch.randn(8, 8, generator=generator)).Q  # orthonormal: shares can be read off
+    items = unit(generator, 3, 8)
+    pull, count = gathered(queries, items, own_maximum=own_maximum)
+    shares = pull @ queries.T  # (M, K)
+    nearest = (queries @ items.T).argmax(dim=1)
+    for item in range(3):
+        own = shares[item][nearest == item]
+        assert len(own) == count[item]
+        assert ((own >= math.exp(-2) - 1e-5) & (own <= 1 + 1e-5)).all()
+        assert (shares[item][nearest != item].abs() < 1e-5).all()
+        if own_maximum and len(own):
+            assert own.max().item() == pytest.approx(1, abs=1e-5)
+
+
+@given(seeds, st.booleans())
+def test_published_items_keep_unit_norm_and_those_without_queries_stay(seed: int, own_maximum: bool) -> None:
+    queries, items = drawn(seed)
+    new = published_update(queries, items, own_maximum=own_maximum)
+    torch.testing.assert_close(new.norm(dim=1), torch.ones(len(items)), atol=1e-5, rtol=0)
+    idle = gathered(queries, items)[1] == 0
+    torch.testing.assert_close(new[idle], items[idle], atol=1e-6, rtol=0)
+
+
+@given(seeds, st.floats(0, 0.3))
+def test_nudged_items_keep_unit_norm_and_move_by_the_rate_at_most(seed: int, rate: float) -> None:
+    queries, items = drawn(seed)
+    new = nudge(queries, items, rate)
+    torch.testing.assert_close(new.norm(dim=1), torch.ones(len(items)), atol=1e-5, rtol=0)
+    idle = gathered(queries, items)[1] == 0
+    assert torch.equal(new[idle], items[idle])
+    # Two sides (1-η) and η of a triangle: the sine of the turn is at most η / (1-η).
+    least = math.sqrt(1 - (rate / (1 - rate)) ** 2)
+    assert ((new * items).sum(dim=1) >= least - 1e-5).all()
+
+
+def test_the_nudge_turns_a_right_angle_s_worth_by_its_rate() -> None:
+    new = nudge(torch.tensor([[0.6, 0.8]]), torch.tensor([[1.0, 0.0]]), 0.02)
+    # 0.98·(1, 0) + 0.02·(0.6, 0.8) = (0.992, 0.016), norm 0.992129.
+    torch.testing.assert_close(new, torch.tensor([[0.999870, 0.016127]]), **EXACT)
+
+
+@given(seeds)
+def test_updates_do_not_depend_on_the_order_or_the_layout_of_queries(seed: int) -> None:
+    queries, items = drawn(seed)
+    order = torch.randperm(len(queries), generator=torch.Generator().manual_seed(seed))
+    torch.testing.assert_close(published_update(queries[order], items), published_update(queries, items))
+    torch.testing.assert_close(nudge(queries[order], items, 0.1), nudge(queries, items, 0.1))
+    twice = torch.cat((queries, queries[order]))
+    flat, tall = picture(twice), picture(twice, height=2)
+    kept, state = memory(items), {"items": items}
+    torch.testing.assert_close(kept.write(flat, state)["items"], kept.write(tall, state)["items"])
+    batch = torch.cat((picture(queries), picture(queries[order])))
+    torch.testing.assert_close(kept.write(flat, state)["items"], kept.write(batch, state)["items"])
+
+
+@given(seeds, st.floats(0.01, 100))
+def test_the_size_of_a_raw_feature_means_nothing(seed: int, factor: float) -> None:
+    queries, items = drawn(seed)
+    kept, state = memory(items), {"items": items}
+    plain, scaled = picture(queries), picture(queries * factor)
+    torch.testing.assert_close(kept.read(scaled, state).decoder_input, kept.read(plain, state).decoder_input)
+    torch.testing.assert_close(kept.write(scaled, state)["items"], kept.write(plain, state)["items"])
+
+
+@given(seeds)
+def test_the_order_of_items_means_nothing_to_a_read(seed: int) -> None:
+    queries, items = drawn(seed)
+    order = torch.randperm(len(items), generator=torch.Generator().manual_seed(seed))
+    plain = memory(items).read(picture(queries), {"items": items})
+    mixed = memory(items).read(picture(queries), {"items": items[order]})
+    torch.testing.assert_close(mixed.decoder_input, plain.decoder_input)
+    torch.testing.assert_close(mixed.distance, plain.distance)
+
+
+@settings(max_examples=20)
+@given(seeds)
+def test_items_carry_no_gradient_and_the_read_half_passes_none(seed: int) -> None:
+    queries, items = drawn(seed)
+    raw = picture(queries * 2).requires_grad_()
+    kept, state = memory(items), {"items": items}
+    assert not kept.write(raw, state)["items"].requires_grad
+    recalled = kept.read(raw, state).decoder_input[:, items.shape[1] :]
+    (gradient,) = torch.autograd.grad(recalled.sum(), raw, allow_unused=True)
+    assert gradient is None or not gradient.any()
+
+
+def test_a_tie_goes_to_the_lowest_index() -> None:
+    items = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    _, count = gathered(torch.tensor([[1.0, 0.0], [0.6, 0.8]]), items)
+    assert count.tolist() == [1, 0, 1]
+
+
+def test_a_single_item_has_nothing_to_be_separate_from() -> None:
+    assert mnad.separateness(QUERIES, ITEMS[:1]).item() == 0

@@ -1,0 +1,91 @@
+"""The network, counted layer by layer against MNAD's table, and its shapes at any width."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from memwatch.config import ModelConfig
+from memwatch.model import Predictor
+from memwatch.tasks.presets import model_config
+from tests import tiny
+
+
+def weights(*modules: nn.Module) -> int:
+    return sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad)
+
+
+@pytest.fixture(scope="module")
+def paper() -> Predictor:
+    with torch.device("meta"):
+        return Predictor(model_config("paper", (360, 240), gray=False, memory=None))
+
+
+def test_the_paper_preset_has_the_published_number_of_parameters(paper: Predictor) -> None:
+    assert weights(paper) == 15_650_819
+    assert weights(paper.encoder) == 4_693_376
+    assert weights(paper.decoder) == 10_957_443
+    assert weights(paper.memory) == 0  # items are state, and learn by writing
+
+
+def test_each_stage_has_the_published_number_of_parameters(paper: Predictor) -> None:
+    encoder, decoder = paper.encoder, paper.decoder
+    assert [weights(level) for level in encoder.levels] == [44_160, 221_952, 886_272]
+    assert weights(encoder.query) == 3_540_992
+    assert weights(decoder.entrance) == 7_080_960
+    assert [weights(up) for up in decoder.ups] == [1_180_416, 295_296, 73_920]
+    assert [weights(level) for level in decoder.levels][:2] == [1_771_008, 443_136]
+    assert weights(decoder.levels[2], decoder.last) == 112_707
+
+
+def test_one_channel_in_and_out(paper: Predictor) -> None:
+    with torch.device("meta"):
+        assert weights(Predictor(replace(paper.config, channels=1))) == 15_645_057
+
+
+def test_the_query_s_last_convolution_is_bare(paper: Predictor) -> None:
+    assert isinstance(paper.encoder.query[-1], nn.Conv2d)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        tiny.config(),
+        tiny.config(stem=1, channels=3, clip_length=2),
+        tiny.config(stem=4, height=64, memory="none", head_width=0),
+    ],
+    ids=["stem 2", "stem 1, colour", "stem 4, no memory"],
+)
+def test_shapes_at_any_width(settings: ModelConfig) -> None:
+    net = tiny.network(settings)
+    clips = torch.rand(2, settings.clip_length * settings.channels, settings.height, settings.width) * 2 - 1
+    frame, read, query = net(clips, net.memory.new_state())
+    rows, columns = settings.height // (8 * settings.stem), settings.width // (8 * settings.stem)
+    assert frame.shape == (2, settings.channels, settings.height, settings.width)
+    assert query.shape == (2, 8 * settings.net_width, rows, columns)
+    assert read.distance.shape == (2, rows, columns)
+    assert frame.abs().max() <= 1
+
+
+def test_the_head_answers_a_logit_a_cell() -> None:
+    settings = tiny.config(channels=3)
+    head = tiny.network(settings).head
+    assert head is not None
+    clips = torch.rand(2, (settings.clip_length + 1) * 3, settings.height, settings.width)
+    assert head(clips).shape == (2, settings.height // 8, settings.width // 8)
+
+
+def test_every_parameter_learns() -> None:
+    """No layer is declared and never called, as the batch norm of the authors' encoder is."""
+    settings = tiny.config()
+    net = tiny.network(settings).train()
+    state = net.memory.new_state()
+    clips = torch.rand(2, settings.clip_length, settings.height, settings.width)
+    frame, _, query = net(clips, state)
+    assert net.head is not None
+    odd = net.head(torch.cat((clips, clips[:, :1]), dim=1))
+    (frame.square().mean() + odd.square().mean() + sum(net.memory.losses(query, state).values())).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []

@@ -1,0 +1,262 @@
+"""Calibration: rarity read from normal footage, by hand, by property, and against scipy's laws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import combine_pvalues, gamma
+
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.scoring import Calibration
+from memwatch.scoring.calibration import TAIL_SHARE, CueCalibration, Tail, combine, usual_size
+
+seeds = st.integers(0, 2**31)
+
+
+def grid(numbers: Sequence[Any]) -> NDArray[np.float32]:
+    return np.array(numbers, np.float32)
+
+
+def drawn(seed: int) -> NDArray[np.float64]:
+    """A sample of one of several kinds: light tails, heavy ones, bounded, many ties."""
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(30, 3000))
+    kinds = (
+        rng.exponential(1, size),
+        rng.pareto(2, size),
+        rng.uniform(0, 1, size),
+        rng.integers(0, 4, size).astype(float),
+        np.maximum(rng.normal(0, 1, size), 0),
+    )
+    return kinds[int(rng.integers(len(kinds)))]
+
+
+def maps(seed: int, frames: int = 60) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).gamma(2, 0.01, (frames, 6, 8)).astype(np.float32)
+
+
+def fitted() -> Calibration:
+    cues = {"prediction": maps(1), "motion": maps(2) * 100}
+    return Calibration.fit(cues, np.linspace(0.001, 0.002, 60), seconds=6.0)
+
+
+# The tail by hand
+
+
+def test_the_table_by_hand() -> None:
+    """Of 1 … 1000, 501 values are at least 500 and 11 at least 990."""
+    tail = Tail.fit(np.arange(1.0, 1001.0), 0.01)
+    assert tail(500)[()] == pytest.approx(-math.log10(0.501), abs=0.002)
+    assert tail(900)[()] == pytest.approx(1, abs=0.01)
+    assert tail(1)[()] == 0
+    assert tail(-5)[()] == 0
+    assert tail.start == pytest.approx(980.02)  # 20 of 1000: fewer shape no tail
+    assert tail.share == pytest.approx(0.02)
+
+
+def test_beyond_the_table_by_hand() -> None:
+    """A uniform sample's tail is bounded; it is taken as exponential with the mean of 0.98 … 19.98, 10.48."""
+    tail = Tail.fit(np.arange(1.0, 1001.0), 0.02)
+    excess = np.arange(981, 1001) - 980.02
+    assert tail.shape == 0
+    assert tail.scale == pytest.approx(excess.mean())
+    decade = tail.start + tail.scale * math.log(10)
+    assert tail(decade)[()] == pytest.approx(-math.log10(0.02) + 1, abs=1e-5)
+
+
+def test_a_pareto_part_by_hand() -> None:
+    """P(X > start + y) = share · (1 + shape · y / scale)^(-1 / shape): (1 + 0.5 · 6)^-2 = 1/16."""
+    tail = Tail(np.linspace(0, 1, 200, dtype=np.float32), np.linspace(0, 2, 200, dtype=np.float32), 1.0, 0.01, 0.5, 1.0)
+    assert tail(7.0)[()] == pytest.approx(2 + math.log10(16), abs=1e-5)
+    assert tail.value_at(0.01 / 16) == pytest.approx(7.0)
+    assert tail(0.5)[()] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_tail_of_an_exponential_law_is_found() -> None:
+    tail = Tail.fit(np.random.default_rng(0).exponential(2, 200_000), 0.002)
+    for value in (1.0, 5.0, 10.0, 20.0, 30.0):
+        assert tail(value)[()] == pytest.approx(value / 2 / math.log(10), rel=0.12)
+
+
+def test_equal_values_count_as_at_least_as_large() -> None:
+    """Half the values are 0: all are at least 0. A quarter is 2."""
+    tail = Tail.fit(np.repeat([0.0, 0.0, 1.0, 2.0], 100), 0.05)
+    assert tail(0.0)[()] == 0
+    assert tail(1.0)[()] == pytest.approx(-math.log10(0.5), abs=0.01)
+    assert tail(2.0)[()] == pytest.approx(-math.log10(0.25), abs=0.01)
+    assert tail(2.5)[()] > -math.log10(0.05)
+
+
+# The tail by property
+
+
+@given(seeds)
+def test_a_larger_value_is_never_less_rare(seed: int) -> None:
+    sample = drawn(seed)
+    tail = Tail.fit(sample, 0.05)
+    probes = np.sort(np.concatenate([sample, np.linspace(-1, 3 * sample.max() + 1, 500), [tail.start]]))
+    rarity = tail(probes)
+    assert (np.diff(rarity) >= -1e-6).all()
+    assert np.isfinite(rarity).all()
+    assert rarity.min() >= 0
+
+
+@given(seeds)
+def test_the_tail_rises_without_end(seed: int) -> None:
+    tail = Tail.fit(drawn(seed), 0.05)
+    far = tail.start + tail.scale * np.array([1.0, 10.0, 100.0, 1000.0])
+    assert (np.diff(tail(far)) > 0.1).all()
+
+
+@given(seeds, st.floats(1e-6, 0.9))
+def test_value_at_is_the_inverse(seed: int, share: float) -> None:
+    sample = np.random.default_rng(seed).exponential(1, 500)
+    tail = Tail.fit(sample, 0.05)
+    assert tail(tail.value_at(share))[()] == pytest.approx(-math.log10(share), abs=0.01)
+
+
+@settings(max_examples=30)
+@given(seeds)
+def test_rarity_is_the_share_of_the_sample_that_is_as_large(seed: int) -> None:
+    sample = np.random.default_rng(seed).exponential(1, 2000)
+    tail = Tail.fit(sample, 0.01)
+    for value in np.quantile(sample, [0.3, 0.7, 0.95]):
+        assert tail(value)[()] == pytest.approx(-math.log10((sample >= value).mean()), abs=0.03)
+
+
+# Cues and their combination
+
+
+def test_each_cell_is_compared_with_its_own_place() -> None:
+    """Twice as much everywhere in one half of the picture is as usual there."""
+    values = maps(3, 400)
+    values[:, :, 4:] *= 10
+    cue = CueCalibration.fit(values)
+    usual = usual_size(values)
+    assert usual[:, 6:].mean() > 2 * usual[:, :2].mean()
+    same = np.full((6, 8), float(values.max()) / 5, np.float32)
+    assert cue(same)[3, 0] > cue(same)[3, 7] + 0.5
+
+
+def test_normal_places_are_as_rare_as_they_say() -> None:
+    values = maps(4, 2000)
+    rarity = CueCalibration.fit(values)(values)
+    for decades in (1.0, 2.0, 3.0):
+        assert (rarity >= decades).mean() == pytest.approx(10.0**-decades, rel=0.1)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.25])
+def test_a_constant_cue_finds_its_constant_ordinary_and_anything_above_rare(constant: float) -> None:
+    cue = CueCalibration.fit(np.full((40, 6, 8), constant, np.float32))
+    np.testing.assert_array_equal(cue(np.full((6, 8), constant, np.float32)), 0)
+    above = cue(np.full((6, 8), constant + 0.5, np.float32))
+    assert np.isfinite(above).all()
+    assert above.min() > -math.log10(TAIL_SHARE)
+
+
+def test_a_constant_cue_beside_another_changes_no_decision() -> None:
+    values = maps(5, 200)
+    alone = Calibration.fit({"prediction": values}, np.linspace(0, 1, 200), seconds=20)
+    both = Calibration.fit({"prediction": values, "motion": np.zeros_like(values)}, np.linspace(0, 1, 200), seconds=20)
+    odd = values.copy()
+    odd[::3, 2, 2] *= 40
+    for frame in odd:
+        decided = both.map({"prediction": frame, "motion": np.zeros_like(frame)}).max() > both.threshold
+        assert decided == (alone.map({"prediction": frame}).max() > alone.threshold)
+
+
+@given(st.lists(st.floats(0, 12), min_size=2, max_size=5))
+def test_cues_combine_by_fisher_s_rule(rarities: list[float]) -> None:
+    """As scipy has it, while its numbers last."""
+    combined = float(combine([grid([rarity]) for rarity in rarities])[0])
+    wanted = combine_pvalues([10.0**-rarity for rarity in grid(rarities).astype(float)], method="fisher").pvalue
+    assert combined == pytest.approx(-math.log10(wanted), abs=1e-4)
+    law = gamma.logsf(math.log(10) * float(grid(rarities).sum(dtype=np.float64)), len(rarities))
+    assert combined == pytest.approx(-law / math.log(10), abs=1e-4)
+
+
+def test_two_cues_by_hand_and_far_beyond_what_a_probability_can_hold() -> None:
+    """p = 0.01 twice: q = 1e-4, joint q · (1 - ln q) = 1.0210e-3."""
+    two = grid([[2.0]])
+    assert combine([two, two])[0, 0] == pytest.approx(-math.log10(1.0210340e-3), abs=1e-5)
+    far = combine([two * 500, two * 500])[0, 0]
+    assert far == pytest.approx(2000 - math.log10(1 + 2000 * math.log(10)), rel=1e-5)
+    assert combine([two]) is two
+
+
+def test_a_cue_that_sees_nothing_costs_a_little() -> None:
+    seen, nothing = grid([[4.0]]), grid([[0.0]])
+    assert 2 < combine([seen, nothing])[0, 0] < 4
+
+
+# The whole
+
+
+def test_the_threshold_lets_one_normal_frame_in_a_thousand_over() -> None:
+    calibration = Calibration.fit({"prediction": maps(6, 1000)}, np.linspace(0, 1, 1000), seconds=100)
+    fresh = maps(7, 4000)
+    over = sum(float(calibration.map({"prediction": grid}).max()) > calibration.threshold for grid in fresh)
+    assert 0 <= over <= 16
+    assert calibration.gate == pytest.approx(0.95)
+
+
+def test_too_few_frames_to_calibrate_on() -> None:
+    with pytest.raises(MemwatchError, match="only 19 held-out normal frames") as caught:
+        Calibration.fit({"prediction": maps(1, 19)}, np.zeros(19), seconds=2)
+    assert "give more normal footage" in caught.value.line()
+
+
+def test_there_and_back() -> None:
+    one = fitted()
+    back = Calibration.from_record(one.to_record(), "m.safetensors")
+    assert (back.gate, back.threshold, back.frames, back.seconds) == (one.gate, one.threshold, 60, 6.0)
+    frame = {"prediction": maps(9)[0] * 5, "motion": maps(8)[0] * 100}
+    np.testing.assert_array_equal(back.map(frame), one.map(frame))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"threshold": float("nan")},
+        {"gate": None},
+        {"gate": [0.1, 0.2]},
+        {"threshold": "3"},
+        {"cues": []},
+        {"cues": None},
+        {"cues": ["prediction", "colour"]},
+        {"cues": ["prediction", "scene"]},
+        {"prediction.usual": np.zeros((6, 8), np.float32)},
+        {"prediction.usual": np.full((6, 8), np.nan, np.float32)},
+        {"prediction.usual": 3.0},
+        {"prediction.usual": np.ones(48, np.float32)},
+        {"prediction.values": np.ones(3, np.float32)},
+        {"prediction.values": np.linspace(1, 0, 200, dtype=np.float32)},
+        {"prediction.scale": 0.0},
+        {"prediction.share": 0},
+        {"prediction.shape": "0"},
+        {"scene_memory.mean": np.zeros((1, 24, 32), np.float32)},
+        {
+            "scene_memory.mean": np.zeros((1, 24, 32), np.float32),
+            "scene_memory.components": np.zeros((3, 1, 24, 24), np.float32),
+        },
+    ],
+    ids=lambda harm: " ".join(harm),
+)
+def test_a_damaged_record_is_refused_by_name(harm: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"m\.safetensors: its calibration is damaged"):
+        Calibration.from_record(fitted().to_record() | harm, "m.safetensors")
+
+
+@pytest.mark.parametrize("missing", sorted(fitted().to_record()))
+def test_a_record_without_one_of_its_parts_is_refused(missing: str) -> None:
+    record = fitted().to_record()
+    del record[missing]
+    with pytest.raises(UsageError, match="its calibration is damaged"):
+        Calibration.from_record(record, "m.safetensors")

@@ -1,0 +1,103 @@
+"""The cues: which are read, where they point, and what the slow one remembers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from memwatch.scoring import CUES, CueReader, RunningScene, SceneMemory, squared_error
+from memwatch.types import Clip, Prediction
+from tests import tiny
+
+GRID = (tiny.HEIGHT // 8, tiny.WIDTH // 8)
+SETTINGS = tiny.config()
+
+
+def predicted(clip: Clip, *, head: bool = True) -> Prediction:
+    """A perfect prediction; the head is sure that the first cell is odd and no other."""
+    oddity = np.full(GRID, -20, np.float32)
+    oddity[0, 0] = 20
+    return Prediction(clip.target, np.zeros((3, 4), np.float32), oddity if head else None, None)
+
+
+def textured(seed: int) -> NDArray[np.float32]:
+    """A smooth random picture (1, h, w) in [-1, 1]."""
+    noise = np.random.default_rng(seed).normal(0, 1, (tiny.HEIGHT, tiny.WIDTH)).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0), np.float32)
+    return np.asarray(smooth / np.abs(smooth).max(), np.float32)[None]
+
+
+def place(grid: NDArray[np.float32]) -> tuple[int, int]:
+    """Row and column of the highest cell."""
+    return divmod(int(grid.argmax()), GRID[1])
+
+
+def scene_of(clip: Clip) -> SceneMemory:
+    """A memory of the clip's scene under changing light."""
+    pictures = [np.clip(clip.target * gain, -1, 1) for gain in (0.8, 0.9, 1.0)]
+    return SceneMemory.fit(np.stack([RunningScene().push(picture, 0.0) for picture in pictures]))
+
+
+def test_only_the_named_cues_are_read() -> None:
+    clip = tiny.noise_clip(SETTINGS, 1)
+    prediction = predicted(clip)
+    error = squared_error(prediction.frame, clip.target)
+    for name in CUES:
+        found = CueReader((name,), scene_of(clip)).read(clip, prediction, error)
+        assert list(found) == [name]
+        assert found[name].shape == GRID
+        assert found[name].dtype == np.float32
+        assert found[name].min() >= 0
+
+
+def test_a_model_without_a_head_or_a_scene_has_no_such_cue() -> None:
+    clip = tiny.noise_clip(SETTINGS, 1)
+    found = CueReader(CUES).read(clip, predicted(clip, head=False), np.zeros_like(clip.target))
+    assert set(found) == {"prediction", "motion"}
+
+
+def test_prediction_and_oddity_point_to_their_cell() -> None:
+    clip = tiny.noise_clip(SETTINGS, 1)
+    error = np.zeros_like(clip.target)
+    error[:, 16:24, 40:48] = 0.5
+    found = CueReader(("prediction", "oddity")).read(clip, predicted(clip), error)
+    assert place(found["prediction"]) == (2, 5)
+    assert found["prediction"].max() == pytest.approx(0.5)
+    assert place(found["oddity"]) == (0, 0)
+    assert found["oddity"][0, 0] == pytest.approx(20, abs=1e-3)
+
+
+def test_motion_is_the_speed_between_a_clip_s_last_two_frames() -> None:
+    ground = textured(3)
+    clip = replace(tiny.noise_clip(SETTINGS, 1), target=np.roll(ground, 3, axis=2))
+    inputs = np.concatenate([textured(seed) for seed in (4, 5, 6)] + [ground])
+    moved = CueReader(("motion",)).read(replace(clip, inputs=inputs), predicted(clip), np.zeros_like(clip.target))
+    assert float(np.median(moved["motion"])) == pytest.approx(3, abs=0.5)
+    still = replace(clip, inputs=inputs, target=ground)
+    stood = CueReader(("motion",)).read(still, predicted(still), np.zeros_like(still.target))
+    assert float(stood["motion"].max()) == pytest.approx(0, abs=0.1)
+
+
+def test_the_scene_cue_notices_what_stays_and_hardly_what_passes() -> None:
+    empty = replace(tiny.noise_clip(SETTINGS, 1), target=textured(3) * 0.5)
+    bag = empty.target.copy()
+    bag[:, 24:32, 8:16] = 1
+    reader = CueReader(("scene",), scene_of(empty))
+
+    def seen(target: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+        frame = replace(empty.frame, index=index, seconds=index / 5)
+        clip = replace(empty, target=target, frame=frame)
+        return reader.read(clip, predicted(clip), np.zeros_like(target))["scene"]
+
+    before = max(float(seen(empty.target, i).max()) for i in range(20))
+    passing = seen(bag, 20)
+    gone = [seen(empty.target, i) for i in range(21, 60)][-1]
+    staying = [seen(bag, i) for i in range(60, 110)][-1]
+    assert place(staying) == (3, 1)
+    assert float(staying.max()) > 50 * float(passing.max())
+    assert float(gone.max()) < float(passing.max())
+    assert before < 1e-6
