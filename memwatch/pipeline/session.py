@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from memwatch.events import EventBuilder
@@ -22,9 +23,6 @@ class Interrupted(KeyboardInterrupt):
         self.tally = tally
 
 
-Waiting = list[tuple[Frame, Clip | None]]
-
-
 def run_session(
     source: Source,
     detector: Detector,
@@ -36,36 +34,38 @@ def run_session(
     """Run `source` to its end and say what happened to its frames.
 
     Recordings go through in batches, live sources frame by frame; the numbers are the same. `watch` is told after each
-    batch and ends the session by answering False. Events still open at the end are closed.
+    batch and ends the session by answering False. A break in the stream closes events, and so does its end.
+    Raises Interrupted, once everything is told, when the user stops it.
     """
     tally = Tally()
     window = ClipWindow(detector.runtime.config)
+    path = _Path(detector, sinks, events, tally)
     batch = 1 if source.live else BATCH
-    waiting: Waiting = []
     reason = "source_end"
     interrupt: KeyboardInterrupt | None = None
     try:
         for frame in source:
             tally.read += 1
             tally.seconds = frame.seconds
-            if frame.gap:
-                _flush(waiting, detector, sinks, events, tally)
+            clip = window.push(frame)
+            if window.broke:
+                path.flush()
                 detector.forget_waiting()
-                _tell(sinks, events.finish("gap") if events else [], tally)
-            waiting.append((frame, window.push(frame)))
-            if len(waiting) < batch:
+                path.end_events("gap")
+            path.unscored.append((frame, clip))
+            if len(path.unscored) < batch:
                 continue
-            _flush(waiting, detector, sinks, events, tally)
+            path.flush()
             tally.broken = source.broken
             if watch and not watch(tally):
                 reason = "shutdown"
                 break
     except KeyboardInterrupt as stop:  # what was seen is finished before the process ends
         interrupt, reason = stop, "shutdown"
-    _flush(waiting, detector, sinks, events, tally)
+    path.flush()
     if watch:
         watch(tally)
-    _tell(sinks, events.finish(reason) if events else [], tally)
+    path.end_events(reason)
     tally.broken, tally.partial, tally.problems = source.broken, source.partial, list(source.problems)
     tally.learned = detector.learned
     if interrupt is not None:
@@ -73,31 +73,49 @@ def run_session(
     return tally
 
 
-def _flush(
-    waiting: Waiting,
-    detector: Detector,
-    sinks: Sequence[Sink],
-    events: EventBuilder | None,
-    tally: Tally,
-) -> None:
-    clips = [clip for _, clip in waiting if clip is not None]
-    observations = iter(detector.step(clips) if clips else ())
-    for frame, clip in waiting:
-        observation: Observation | None = next(observations) if clip is not None else None
-        for sink in sinks:
+class _Path:
+    """The frames of one session between the window and the sinks: each is scored and told once, whenever the user
+    interrupts."""
+
+    def __init__(self, detector: Detector, sinks: Sequence[Sink], events: EventBuilder | None, tally: Tally) -> None:
+        self.detector = detector
+        self.sinks = sinks
+        self.events = events
+        self.tally = tally
+        self.unscored: list[tuple[Frame, Clip | None]] = []
+        self._untold: deque[tuple[Frame, Observation | None]] = deque()
+
+    def flush(self) -> None:
+        """Score and tell all frames that wait."""
+        taken, self.unscored = self.unscored, []
+        clips = [clip for _, clip in taken if clip is not None]
+        try:
+            observations = iter(self.detector.step(clips) if clips else ())
+        except KeyboardInterrupt:
+            # The detector has already learned from some of these clips, so they go on without a score.
+            self._untold += ((frame, None) for frame, _ in taken)
+            raise
+        self._untold += ((frame, next(observations) if clip is not None else None) for frame, clip in taken)
+        while self._untold:
+            self._tell_frame(*self._untold.popleft())
+
+    def end_events(self, reason: str) -> None:
+        if self.events:
+            self._tell(self.events.finish(reason))
+
+    def _tell_frame(self, frame: Frame, observation: Observation | None) -> None:
+        for sink in self.sinks:
             sink.on_frame(frame, observation)
         if observation is None:
-            tally.filled += 1
-            continue
-        tally.scored += 1
-        tally.over += observation.score.anomalous
-        if events:
-            _tell(sinks, events.push(observation), tally)
-    waiting.clear()
+            self.tally.filled += 1
+            return
+        self.tally.scored += 1
+        self.tally.over += observation.score.anomalous
+        if self.events:
+            self._tell(self.events.push(observation))
 
-
-def _tell(sinks: Sequence[Sink], events: Sequence[Event], tally: Tally) -> None:
-    for event in events:
-        tally.events += event.phase == "opened"
-        for sink in sinks:
-            sink.on_event(event)
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.tally.events += event.phase == "opened"
+            for sink in self.sinks:
+                sink.on_event(event)

@@ -1,0 +1,218 @@
+"""The detector: causal, the same in any batch, and careful about what its memory learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwatch.model import Model
+from memwatch.pipeline import Detector
+from memwatch.pipeline.detector import QUARANTINE_S
+from memwatch.runtime import open_runtime
+from memwatch.scoring import Calibration
+from memwatch.types import Clip, Observation
+from tests import tiny
+from tests.pipeline import scripted
+
+
+def split(clips: Sequence[Clip], sizes: Sequence[int]) -> list[Sequence[Clip]]:
+    """Batches of the given sizes, over and over."""
+    batches, at, turn = [], 0, 0
+    while at < len(clips):
+        size = sizes[turn % len(sizes)]
+        batches.append(clips[at : at + size])
+        at, turn = at + size, turn + 1
+    return batches
+
+
+def played(text: str, *, fps: float = 10.0, sizes: Sequence[int] = (1,)) -> tuple[Detector, scripted.Script]:
+    runtime = scripted.Script()
+    detector = scripted.detector(runtime)
+    for batch in split(scripted.clips(text, fps=fps), sizes):
+        detector.step(batch)
+    return detector, runtime
+
+
+def learned(detector: Detector) -> tuple[int, ...]:
+    found: tuple[int, ...] = detector.state["learned"]
+    return found
+
+
+# The gate and the quarantine, by script (frames count from 1)
+
+
+def test_a_calm_frame_teaches_two_seconds_later() -> None:
+    """At 1 frame/s: frame 1 has taught when frame 3 is scored."""
+    _, runtime = played(".....", fps=1)
+    assert runtime.scored_with == {1: (), 2: (), 3: (1,), 4: (1, 2), 5: (1, 2, 3)}
+
+
+def test_a_frame_is_never_scored_with_a_memory_that_knows_it() -> None:
+    _, runtime = played("." * 60)
+    for index, known in runtime.scored_with.items():
+        assert all((index - k) / 10 >= QUARANTINE_S - 1e-9 for k in known)
+
+
+def test_an_irregular_frame_teaches_nothing_and_forgives_what_waits() -> None:
+    detector, _ = played("..~~..." + "." * 3, fps=1)
+    assert learned(detector) == (1, 2, 5, 6, 7, 8)
+
+
+def test_an_anomaly_empties_the_quarantine() -> None:
+    """Frame 3 has been learned from when 5 turns out odd; 4 has not, and never is."""
+    detector, runtime = played("....#....", fps=1)
+    assert learned(detector) == (1, 2, 3, 6, 7)
+    assert runtime.scored_with[5] == (1, 2, 3)
+    assert runtime.scored_with[8] == (1, 2, 3, 6)
+
+
+def test_with_the_gate_shut_the_memory_stays_identical() -> None:
+    detector, _ = played("~" * 50, sizes=(8,))
+    assert detector.state is scripted.START
+    assert detector.learned == 0
+
+
+def test_a_break_forgets_what_waits() -> None:
+    detector = scripted.detector(scripted.Script())
+    clips = scripted.clips("." * 10, fps=1)
+    detector.step(clips[:5])
+    assert learned(detector) == (1, 2, 3)
+    detector.forget_waiting()
+    detector.step(clips[5:])
+    assert learned(detector) == (1, 2, 3, 6, 7, 8)
+
+
+def test_a_frozen_memory_learns_nothing() -> None:
+    detector = scripted.detector(scripted.Script(), learn=False)
+    found = detector.step(scripted.clips("." * 50))
+    assert detector.state is scripted.START
+    assert not any(observation.score.learned for observation in found)
+    assert detector.runtime.batches == [50]  # type: ignore[attr-defined]
+
+
+def test_learned_counts_what_the_memory_was_taught() -> None:
+    detector, _ = played("." * 30 + "#" + "." * 30, sizes=(8,))
+    assert detector.learned == len(learned(detector)) > 0
+
+
+def test_a_given_state_is_gone_on_with() -> None:
+    runtime = scripted.Script()
+    detector = scripted.detector(runtime, state={"learned": (77,)})
+    detector.step(scripted.clips("."))
+    assert runtime.scored_with == {1: (77,)}
+
+
+def test_a_memory_without_state_has_nothing_to_learn() -> None:
+    assert not scripted.detector(scripted.Script(), state={}).learn
+
+
+letters = st.text(alphabet="...~#", min_size=1, max_size=80)
+
+
+@given(letters, st.sampled_from([1.0, 3.0, 10.0, 25.0]), st.lists(st.integers(1, 12), min_size=1, max_size=4))
+def test_any_batches_learn_and_score_as_one_by_one(text: str, fps: float, sizes: list[int]) -> None:
+    one, alone = played(text, fps=fps)
+    many, together = played(text, fps=fps, sizes=sizes)
+    assert together.scored_with == alone.scored_with
+    assert learned(many) == learned(one)
+    assert many.learned == one.learned
+
+
+@given(letters, st.sampled_from([1.0, 8.0]))  # rates whose times are exact
+def test_what_is_learned_is_calm_and_was_followed_by_quiet(text: str, fps: float) -> None:
+    detector, _ = played(text, fps=fps, sizes=(8,))
+    quiet = round(QUARANTINE_S * fps)
+    expected = tuple(
+        i
+        for i, mark in enumerate(text, 1)
+        if mark == "." and i + quiet <= len(text) and "#" not in text[i : i + quiet - 1]
+    )
+    assert learned(detector) == expected
+
+
+# With a real network
+
+
+@pytest.fixture(scope="module", params=["mnad", "none"])
+def made(request: pytest.FixtureRequest) -> Model:
+    return tiny.model(cues=("prediction", "oddity", "motion", "scene"), memory=request.param, rate=0.2)
+
+
+def detecting(made: Model, **options: bool) -> Detector:
+    assert made.calibration is not None
+    return Detector(open_runtime(made), Calibration.from_record(made.calibration, "tiny"), **options)
+
+
+def watched(detector: Detector, clips: Sequence[Clip], size: int) -> list[Observation]:
+    return [observation for batch in split(clips, (size,)) for observation in detector.step(batch)]
+
+
+def test_later_frames_change_no_earlier_score(made: Model) -> None:
+    whole = tiny.frames(70, odd=(40, 41, 42))
+    rng = np.random.default_rng(8)
+    noise = [replace(f, image=rng.integers(0, 255, f.image.shape, np.uint8)) for f in tiny.frames(20, start=50)]
+    changed = whole[:50] + noise
+    found, other = (watched(detecting(made), tiny.clips(shown, made.config), 8) for shown in (whole, changed))
+    before = [o.score for o in found if o.index < 50]
+    assert [o.score for o in other if o.index < 50] == before
+    assert [o.score for o in other] != [o.score for o in found]
+    cut = watched(detecting(made), tiny.clips(whole[:50], made.config), 8)
+    for one, same in zip(cut, found, strict=False):
+        assert one.score.value == pytest.approx(same.score.value, rel=1e-4)
+
+
+def test_eight_at_once_decide_as_one_by_one(made: Model) -> None:
+    """Learning on, an anomaly in the middle, which empties the quarantine."""
+    clips = tiny.clips(tiny.frames(110, odd=range(55, 60)), made.config)
+    one, eight = detecting(made), detecting(made)
+    alone, together = watched(one, clips, 1), watched(eight, clips, 8)
+    assert [o.index for o in together] == [o.index for o in alone]
+    assert [o.score.anomalous for o in together] == [o.score.anomalous for o in alone]
+    assert [o.score.learned for o in together] == [o.score.learned for o in alone]
+    assert [[r.box for r in o.regions] for o in together] == [[r.box for r in o.regions] for o in alone]
+    values = [[o.score.value for o in found] for found in (together, alone)]
+    np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-3)
+    assert eight.learned == one.learned
+    odd = [o.index for o in alone if o.score.anomalous]
+    assert set(range(55, 60)) <= set(odd)
+    assert len(odd) < 20
+    assert bool(one.learned) == (made.config.memory == "mnad")
+    for name, value in one.state.items():
+        torch.testing.assert_close(eight.state[name], value, atol=1e-4, rtol=1e-4)
+        assert not torch.equal(value, made.state[name])
+
+
+def test_learning_never_changes_the_model_s_own_memory(made: Model) -> None:
+    before = {name: value.clone() for name, value in made.state.items()}
+    watched(detecting(made), tiny.clips(tiny.frames(60), made.config), 8)
+    assert all(torch.equal(made.state[name], value) for name, value in before.items())
+
+
+def test_a_frozen_memory_stays_identical(made: Model) -> None:
+    detector = detecting(made, learn=False)
+    watched(detector, tiny.clips(tiny.frames(60), made.config), 8)
+    assert all(torch.equal(detector.state[name], value) for name, value in made.state.items())
+    assert detector.learned == 0
+
+
+def test_an_observation_says_what_was_seen_and_where(made: Model) -> None:
+    shown = tiny.frames(40, odd=(30,))
+    found = {o.index: o for o in watched(detecting(made), tiny.clips(shown, made.config), 8)}
+    odd, calm = found[30], found[20]
+    assert (odd.source, odd.time, odd.seconds, odd.size) == ("yard", shown[30].time, 3.0, (64, 48))
+    assert odd.map is not None
+    assert odd.map.shape == (6, 8)
+    assert odd.score.value == float(odd.map.max()) > odd.score.threshold
+    assert odd.score.psnr < calm.score.psnr
+    assert odd.score.error > calm.score.error
+    assert odd.regions
+    x1, _, x2, _ = odd.regions[0].box
+    assert x1 < 14
+    assert x2 > 0
+    assert not calm.regions
