@@ -91,7 +91,7 @@ class Trained:
     """A model that knows `tests/scene.py` a little, and how it was made."""
 
     path: Path
-    footage: Path
+    footage: list[str]
     id: str
     weights: bytes
 
@@ -104,8 +104,8 @@ def _trained(folder: Path, *, colour: bool) -> Trained:
     from memwatch.tasks.train import train
     from tests.scene import film, video
 
-    footage = video(folder / "normal.mp4", film(200, colour=colour))
-    report = train([str(footage)], folder / "tiny.safetensors", **TRAINING, progress=Silent())
+    footage = [str(video(folder / f"normal-{seed}.mp4", film(75, seed=seed, colour=colour))) for seed in range(4)]
+    report = train(footage, folder / "tiny.safetensors", **TRAINING, progress=Silent())
     return Trained(report.model, footage, report.model_id, weights_of(report.model))
 
 

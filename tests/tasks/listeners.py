@@ -20,12 +20,13 @@ class Recorder(Silent):
 
 
 class CtrlC(Recorder):
-    """Presses it once `steps` steps of `what` have been told; the first step may count those of an earlier run."""
+    """Presses it, once, when `steps` steps of `what` have been told."""
 
     def __init__(self, what: str, steps: int) -> None:
         super().__init__()
         self._what, self._steps = what, steps
         self._told = 0.0
+        self._pressed = False
 
     def start(self, what: str, total: int | None = None, *, unit: str = "frames") -> None:
         super().start(what, total, unit=unit)
@@ -33,5 +34,6 @@ class CtrlC(Recorder):
 
     def step(self, n: float = 1, **figures: Figure) -> None:
         self._told += n
-        if self.stretches[-1] == self._what and self._told >= self._steps:
+        if not self._pressed and self.stretches[-1] == self._what and self._told >= self._steps:
+            self._pressed = True
             raise KeyboardInterrupt
