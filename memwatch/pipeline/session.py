@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from memwatch.errors import SourceError
 from memwatch.events import EventBuilder
 from memwatch.pipeline.detector import Detector
 from memwatch.sinks import Sink
@@ -60,6 +61,10 @@ def run_session(
             if watch and not watch(tally):
                 reason = "shutdown"
                 break
+    except SourceError:  # the sinks will undo their files, but an event that was told must not stay open
+        path.flush()
+        path.end_events("source_end")
+        raise
     except KeyboardInterrupt as stop:  # what was seen is finished before the process ends
         interrupt, reason = stop, "shutdown"
     path.flush()

@@ -13,7 +13,7 @@ from memwatch.video import GRAY_CHROMA, Source, chroma
 
 FRAMES = 8
 """First frames of a source by which it is judged."""
-CLEARLY = 2.0
+CLEARLY = 1.5
 """Factor beyond training's own limit between gray and colour: footage near the limit goes with either model."""
 
 

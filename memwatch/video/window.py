@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from memwatch.config import ModelConfig
 from memwatch.types import Clip, Frame, Image
 
-GRAY_CHROMA = 1.5
-"""Footage under this counts as gray: compression leaves traces of colour."""
+GRAY_CHROMA = 3.0
+"""Footage under this counts as gray: rounding in a video's colour space alone leaves 1.3, an infrared camera more."""
 GAP_STEPS = 2.0
 """A hole longer than this many clip steps ends what came before."""
 
