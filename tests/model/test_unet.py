@@ -89,3 +89,16 @@ def test_every_parameter_learns() -> None:
     odd = net.head(torch.cat((clips, clips[:, :1]), dim=1))
     (frame.square().mean() + odd.square().mean() + sum(net.memory.losses(query, state).values())).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_the_decoder_sees_the_skip_before_what_comes_from_below() -> None:
+    """And the memory hands on the query before what it recalls: weights mean something else otherwise."""
+    net = tiny.network(tiny.config())
+    seen: list[torch.Tensor] = []
+    net.decoder.levels[2].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    clips = torch.rand(1, 4, tiny.HEIGHT, tiny.WIDTH)
+    with torch.no_grad():
+        query, skips = net.encoder(clips)
+        _, read, _ = net(clips, net.memory.new_state())
+    torch.testing.assert_close(seen[0][:, :4], skips[0])
+    torch.testing.assert_close(read.decoder_input[:, :32], torch.nn.functional.normalize(query, dim=1))

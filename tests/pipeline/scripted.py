@@ -37,7 +37,8 @@ def clips(text: str, *, fps: float = 10.0) -> list[Clip]:
     """One clip a letter."""
     first, *rest = frames("." + text, fps=fps)
     shown = [first, *rest]
-    return [Clip(*(scaled(f.image[..., 0][None]) for f in pair), pair[1]) for pair in pairwise(shown)]
+    pictures = [scaled(frame.image[..., 0][None]) for frame in shown]
+    return [Clip(*pair, frame) for pair, frame in zip(pairwise(pictures), rest, strict=True)]
 
 
 class Script:
