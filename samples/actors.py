@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from samples.body import Look, dress, stride_pose
-from samples.shapes import Colour, Shape, place
+from samples.shapes import Patch, Shape, place
 from samples.space import Array
 from samples.things import carried
 
@@ -70,6 +70,26 @@ def straight(start: tuple[float, float], end: tuple[float, float], *, at: float,
     return Track(at + part[:, 0] * length / speed, np.array(start) * (1 - part) + np.array(end) * part)
 
 
+def through(times: Sequence[float] | Array, points: Array) -> Track:
+    """A track through a few places (n, 2) at n times; who stands keeps facing where they were going."""
+    knots = np.asarray(times, float)
+    fine = np.union1d(np.arange(knots[0], knots[-1], 0.15), knots)
+    path = np.stack([np.interp(fine, knots, points[:, k]) for k in (0, 1)], axis=1)
+    return facing_onward(fine, path)
+
+
+def facing_onward(times: Array, points: Array) -> Track:
+    """A track through points a fraction of a second apart, whose headings turn as people turn."""
+    moves = np.gradient(points, axis=0)
+    angles = np.arctan2(moves[:, 1], moves[:, 0])
+    moving = np.hypot(moves[:, 0], moves[:, 1]) > 0.01
+    held = np.maximum.accumulate(np.where(moving, np.arange(len(times)), 0))
+    turned = np.unwrap(angles[held])
+    # People turn over half a second, not in a frame.
+    width = np.ones(5) / 5
+    return Track(times, points, np.convolve(np.pad(turned, 2, mode="edge"), width, mode="valid"))
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """What one actor looks like at one moment."""
@@ -77,6 +97,10 @@ class Figure:
     shapes: Sequence[Shape]
     foot: tuple[float, float]
     """The ground point under it: where it stands in depth and whether it stands in shade."""
+    patch: Patch | None = None
+    """The painted shapes, where they never change; painted anew for each frame otherwise."""
+    absent: bool = False
+    """Whether it is the lack of something: it has an outline, but nothing is painted and nothing cast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +124,11 @@ NORMAL_STRIDE = 0.80
 def on_foot(look: Look, track: Track, *, phase: float = 0.0, run: float = 0.0, kind: str = "",
             abnormal: tuple[float, float] = (-math.inf, math.inf),
             stoop: Callable[[float], float] | None = None, reach: float = 0.0,
-            luggage: tuple[Colour, Callable[[float], bool]] | None = None) -> Actor:
+            luggage: tuple[Sequence[Shape], Callable[[float], bool]] | None = None) -> Actor:
     """A person who follows a track on their own legs.
 
-    `stoop` gives the bend of the back over time; `luggage` a bag's colour and when it is in the hand.
+    `stoop` gives the bend of the back over time; `luggage` a thing with a handle above its middle and when it
+    is in the hand.
     """
     def draw(t: float) -> Figure | None:
         step = track.at(t)

@@ -38,7 +38,7 @@ def walkers(lane: Lane, ends: tuple[float, float], habits: Habits, *, seconds: f
     """
     actors: list[Actor] = []
     taken: list[Track] = []
-    for arrival in _arrivals(habits, seconds, rng, lead=(ends[1] - ends[0]) / habits.speed[0]):
+    for arrival in arrivals(habits, seconds, rng, lead=(ends[1] - ends[0]) / habits.speed[0]):
         company = 2 if rng.random() < habits.in_pairs else 1
         if sum(track.times[0] <= arrival <= track.times[-1] for track in taken) + company > habits.most:
             continue
@@ -46,14 +46,14 @@ def walkers(lane: Lane, ends: tuple[float, float], habits: Habits, *, seconds: f
             tracks = _party(lane, ends, habits, arrival=arrival, company=company, rng=rng, around=around)
             others = [(one, two, habits.apart) for one in tracks for two in taken]
             others += [(one, two, habits.berth) for one in tracks for two in around]
-            if all(_clear(*pair) for pair in others) and _clear(tracks[0], tracks[-1], habits.apart):
+            if all(clear(*pair) for pair in others) and clear(tracks[0], tracks[-1], habits.apart):
                 taken.extend(tracks)
                 actors.extend(on_foot(someone(rng), track, phase=float(rng.random())) for track in tracks)
                 break
     return actors
 
 
-def _arrivals(habits: Habits, seconds: float, rng: np.random.Generator, lead: float) -> Iterator[float]:
+def arrivals(habits: Habits, seconds: float, rng: np.random.Generator, lead: float) -> Iterator[float]:
     """Times of a Poisson process whose rate breathes; `lead` seconds early, so that the clip starts peopled."""
     peak = 1.9
     phase = rng.uniform(0, 2 * np.pi)
@@ -111,7 +111,7 @@ def _swerve(lane: Lane, times: Array, along: Array, aside: Array, other: Track) 
     return aside + near * (pushed - aside)
 
 
-def _clear(one: Track, other: Track, apart: float) -> bool:
+def clear(one: Track, other: Track, apart: float) -> bool:
     """Whether two tracks never come closer than `apart` metres; nobody is in their own way."""
     if one is other:
         return True

@@ -19,12 +19,14 @@ if __package__ in (None, ""):  # run as a script: let the package be found
 
 import av
 
+from samples.indoor import indoor
 from samples.stage import Annotation, Box, Drawn, Scene, film
 from samples.walkway import walkway
+from samples.yard import yard
 
 __all__ = ["SCENES", "Annotation", "Box", "Drawn", "render", "truth", "write_clip"]
 
-SCENES: dict[str, Callable[[tuple[int, int]], Scene]] = {"walkway": walkway}
+SCENES: dict[str, Callable[[tuple[int, int]], Scene]] = {"walkway": walkway, "indoor": indoor, "yard": yard}
 """Scene to its maker for a picture size."""
 SIZE = (360, 240)
 TRUTH_SCHEMA = "memwatch.truth/1"
@@ -106,15 +108,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder (default: this one)")
     parser.add_argument("--scene", choices=sorted(SCENES), default="walkway")
     parser.add_argument("--seed", type=int, default=20, help="the normal clip's; the test clip has the next")
-    parser.add_argument("--normal-seconds", type=float, default=160.0)
-    parser.add_argument("--test-seconds", type=float, default=80.0)
+    parser.add_argument("--normal-seconds", type=float, help="default: the scene's own")
+    parser.add_argument("--test-seconds", type=float, help="default: the scene's own")
     parser.add_argument("--crf", type=int, default=27, help="H.264 quality, lower is better and larger")
     given = parser.parse_args(arguments)
     out, scene, fps = given.out, given.scene, 10.0
     try:
         name, seed = f"{scene}-test.mp4", given.seed + 1
-        normal = render(scene, seconds=given.normal_seconds, seed=given.seed, fps=fps)
-        test = render(scene, seconds=given.test_seconds, seed=seed, fps=fps, anomalies=_scene(scene, SIZE).kinds)
+        kinds = _scene(scene, SIZE).kinds
+        normal_seconds, test_seconds = _scene(scene, SIZE).clip_seconds
+        normal = render(scene, seconds=given.normal_seconds or normal_seconds, seed=given.seed, fps=fps)
+        test = render(scene, seconds=given.test_seconds or test_seconds, seed=seed, fps=fps, anomalies=kinds)
         out.mkdir(parents=True, exist_ok=True)
         write_clip(out / f"{scene}-normal.mp4", normal, fps=fps, size=SIZE, crf=given.crf)
         notes = write_clip(out / name, test, fps=fps, size=SIZE, crf=given.crf)

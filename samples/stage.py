@@ -78,6 +78,15 @@ class Scene:
     """The anomalies it knows."""
     people: Callable[[float, np.random.Generator, Sequence[str]], list[Actor]]
     """(seconds, rng, kinds of anomaly in order) to everyone who appears; ValueError if they don't fit in."""
+    clip_seconds: tuple[float, float] = (160.0, 80.0)
+    """How long its normal and its test clip are, unless someone asks for more or less."""
+    glow: Callable[[float, Light], Plane] | None = None
+    """Factor on the picture, (H, W, 1) or (H, W, 3), at a time: what light does in one place and not in
+    another, as clouds that pass or a lamp that flickers."""
+    penumbra: float = 0.9
+    """How soft shadows are: the deviation of their blur in pixels of a picture 360 wide."""
+    gloss: float = 0.0
+    """How strongly the ground mirrors who stands on it, 0 … 1."""
 
 
 def film(scene: Scene, *, seconds: float, seed: int, fps: float, anomalies: Sequence[str]) -> Iterator[Drawn]:
@@ -91,12 +100,17 @@ def film(scene: Scene, *, seconds: float, seed: int, fps: float, anomalies: Sequ
 
 def _frames(scene: Scene, actors: Sequence[Actor], light: Light, sensor: Sensor,
             times: Sequence[float]) -> Iterator[Drawn]:
-    marked = sorted((actor for actor in actors if actor.kind), key=lambda m: (m.abnormal[0], m.tracks[0].times[0]))
+    marked = sorted((actor for actor in actors if actor.kind), key=_begins)
     numbers = {id(actor): n for n, actor in enumerate(marked, start=1)}
     for t in times:
         clean, seen = _compose(scene, actors, light, t)
         boxes = [Annotation(numbers[id(actor)], actor.kind, box) for actor, box in seen]
         yield Drawn(sensor.expose(clean), sorted(boxes, key=lambda note: note.id))
+
+
+def _begins(actor: Actor) -> float:
+    """When an anomaly begins, seconds."""
+    return max([actor.abnormal[0], *(float(track.times[0]) for track in actor.tracks)])
 
 
 def _compose(scene: Scene, actors: Sequence[Actor], light: Light,
@@ -111,19 +125,23 @@ def _compose(scene: Scene, actors: Sequence[Actor], light: Light,
     tracked: list[tuple[Actor, Plane]] = []
     for i in sorted(range(len(present)), key=lambda i: -depths[i]):
         actor, figure = present[i]
-        patch = paint(figure.shapes, scene.camera, lit_from=scene.lit_from)
+        patch = figure.patch or paint(figure.shapes, scene.camera, lit_from=scene.lit_from)
         if patch is None:
             continue
         bright = 1.0 - 0.75 * deep * _under(scene.camera, shade, figure.foot)
-        visible = _overlay(frame, patch, scene.backdrop.props, depths[i], np.float32(bright))
-        for _, mask in tracked:
-            mask[patch.where] *= 1.0 - visible
+        if scene.gloss and not figure.absent:
+            _mirror(frame, patch, scene, figure.foot, np.float32(bright))
+        visible = _overlay(frame, patch, scene.backdrop.props, depths[i], np.float32(bright), unseen=figure.absent)
+        if not figure.absent:
+            for _, mask in tracked:
+                mask[patch.where] *= 1.0 - visible
         if actor.kind and actor.abnormal[0] <= t < actor.abnormal[1]:
             whole = np.zeros(frame.shape[:2], np.float32)
             whole[patch.where] = visible
             tracked.append((actor, whole))
     boxes = [(actor, box) for actor, mask in tracked if (box := _extent(mask)) is not None]
-    return np.asarray(frame * light.gain(t), np.float32), boxes
+    gain = light.gain(t) if scene.glow is None else light.gain(t) * scene.glow(t, light)
+    return np.asarray(frame * gain, np.float32), boxes
 
 
 def _shadows(scene: Scene, present: Sequence[tuple[Actor, Figure]], shade: Plane) -> Plane:
@@ -131,8 +149,10 @@ def _shadows(scene: Scene, present: Sequence[tuple[Actor, Figure]], shade: Plane
     width, height = scene.camera.size
     mask = np.zeros((height, width), np.uint8)
     for _, figure in present:
+        if figure.absent or not figure.shapes:
+            continue
         cast(mask, figure.shapes, scene.camera, scene.sun)
-    soft = cv2.GaussianBlur(mask, (0, 0), 0.9 * width / 360 + 0.3).astype(np.float32) / np.float32(255)
+    soft = cv2.GaussianBlur(mask, (0, 0), scene.penumbra * width / 360 + 0.3).astype(np.float32) / np.float32(255)
     return np.asarray(np.maximum(soft * scene.backdrop.ground, shade), np.float32)
 
 
@@ -167,13 +187,40 @@ def _under(camera: Camera, shade: Plane, foot: tuple[float, float]) -> float:
     return float(shade[row, column])
 
 
-def _overlay(frame: Plane, patch: Patch, props: Sequence[Prop], depth: float, bright: np.float32) -> Plane:
-    """Put a figure into the frame behind the props that stand nearer; returns its visible alpha (h, w)."""
+def _mirror(frame: Plane, patch: Patch, scene: Scene, foot: tuple[float, float], bright: np.float32) -> None:
+    """The figure's dim image in a shiny floor: turned over about its foot, fainter the farther below it."""
+    (pixel,), _ = scene.camera.project(np.array([[*foot, 0.0]]))
+    rows, columns = patch.alpha.shape
+    top = round(float(pixel[1]))
+    upper = min(top, patch.top + rows) - patch.top  # what stands above the foot's line is mirrored
+    length = min(upper, frame.shape[0] - top)
+    if length < 2 or top < 0:
+        return
+    turned = slice(upper - 1, upper - length - 1 if upper > length else None, -1)
+    where = slice(top, top + length), slice(patch.left, patch.left + columns)
+    fade = np.linspace(scene.gloss, scene.gloss * 0.25, length, dtype=np.float32)[:, None]
+    # Only a floor mirrors: what else is in the picture there stays as it is.
+    alpha = patch.alpha[turned] * fade * scene.backdrop.ground[where]
+    colour = patch.colour[turned] * (fade * scene.backdrop.ground[where] * bright)[..., None]
+    smooth = cv2.GaussianBlur(np.dstack([colour, alpha]), (0, 0), 1.2)
+    view = frame[where]
+    view *= (1.0 - smooth[..., 3])[..., None]
+    view += smooth[..., :3]
+
+
+def _overlay(frame: Plane, patch: Patch, props: Sequence[Prop], depth: float, bright: np.float32, *,
+             unseen: bool) -> Plane:
+    """Put a figure into the frame behind the props that stand nearer; returns its visible alpha (h, w).
+
+    What is `unseen` leaves the frame as it is.
+    """
     hidden = np.ones_like(patch.alpha)
     for prop in props:
         if prop.depth < depth:
             hidden *= 1.0 - prop.alpha[patch.where]
     visible = patch.alpha * hidden
+    if unseen:
+        return np.asarray(visible, np.float32)
     view = frame[patch.where]
     view *= (1.0 - visible)[..., None]
     view += patch.colour * (hidden * bright)[..., None]

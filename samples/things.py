@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from samples.body import Look, dress, seated_pose
-from samples.shapes import Colour, Hull, Shape, Wire, box, tone
+from samples.shapes import Colour, Hull, Shape, Wire, box, place, tone
 from samples.space import Array
 
 _WHEEL = 0.34
@@ -82,8 +83,7 @@ def bag(colour: Colour) -> list[Shape]:
     return [body, handle]
 
 
-def carried(colour: Colour, hand: Array) -> list[Shape]:
-    """The holdall hanging from a hand (3,)."""
-    shift = hand - np.array([0.0, 0.0, 0.44])
-    return [Hull(s.points + shift, s.radii, s.colour) if isinstance(s, Hull)
-            else Wire(s.points + shift, s.width, s.colour) for s in bag(colour)]
+def carried(thing: Sequence[Shape], hand: Array) -> list[Shape]:
+    """A thing hanging by its top from a hand (3,)."""
+    top = max(float(shape.points[:, 2].max()) for shape in thing)
+    return place(thing, hand - np.array([0.0, 0.0, top + 0.01]), 0.0)  # the grip fills the hand

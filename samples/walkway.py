@@ -8,12 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from samples.actors import Actor, Track, on_foot, riding, standing, straight
+from samples.actors import Actor, Track, on_foot, riding, standing, straight, through
 from samples.body import someone
 from samples.crowd import Habits, walkers
 from samples.schedule import Anomaly, stage_anomalies
 from samples.shapes import Colour
-from samples.space import Array, Camera, Lane
+from samples.space import Camera, Lane
 from samples.stage import Scene
 from samples.things import bag, cart, cyclist
 from samples.walkway_view import backdrop
@@ -101,9 +101,9 @@ def _bag(start: float, length: float, rng: np.random.Generator) -> list[Actor]:
         speed, pause = 1.3, 0.9
         first, last = _ends()
         times = [at - pause - (spot - first) / speed, at - pause, at + pause, at + pause + (last - spot) / speed]
-        track = _dense(times, LANE.place(np.array([first, spot, spot, last]), np.full(4, left + 0.4)))
+        track = through(times, LANE.place(np.array([first, spot, spot, last]), np.full(4, left + 0.4)))
         return on_foot(someone(rng), track, stoop=lambda t: math.exp(-(((t - at) / 0.45) ** 2)),
-                       luggage=(colour, has_it))
+                       luggage=(bag(colour), has_it))
 
     return [bender(down, lambda t: t < down), bender(taken, lambda t: t >= taken), lying]
 
@@ -126,24 +126,9 @@ def _loiterer(start: float, length: float, rng: np.random.Generator) -> list[Act
     steps.append((start + length, here, 0.0))
     steps.append((start + length + (here - first) / speed, first, 0.0))
     rows = np.array(steps)
-    track = _dense(rows[:, 0], LANE.place(rows[:, 1], left + rows[:, 2]))
+    track = through(rows[:, 0], LANE.place(rows[:, 1], left + rows[:, 2]))
     return [on_foot(someone(rng), track, kind="loiterer", abnormal=(start, start + length),
                     reach=1.0 if rng.random() < 0.5 else 0.0)]
-
-
-def _dense(times: Sequence[float] | Array, points: Array) -> Track:
-    """A track through a few places; who stands keeps facing where they were going."""
-    knots = np.asarray(times, float)
-    fine = np.union1d(np.arange(knots[0], knots[-1], 0.15), knots)
-    path = np.stack([np.interp(fine, knots, points[:, k]) for k in (0, 1)], axis=1)
-    moves = np.gradient(path, axis=0)
-    angles = np.arctan2(moves[:, 1], moves[:, 0])
-    moving = np.hypot(moves[:, 0], moves[:, 1]) > 0.01
-    held = np.maximum.accumulate(np.where(moving, np.arange(len(fine)), 0))
-    turned = np.unwrap(angles[held])
-    # People turn over half a second, not in a frame.
-    width = np.ones(5) / 5
-    return Track(fine, path, np.convolve(np.pad(turned, 2, mode="edge"), width, mode="valid"))
 
 
 ANOMALIES = {

@@ -5,20 +5,30 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from samples.shapes import Hull, Plane, Shape, Wire, box, cast, paint, place, tone
+from samples.scenery import (
+    FINE,
+    bench,
+    clump,
+    lamp_post,
+    litter_bin,
+    shrink,
+    stand,
+    still_shadows,
+    trunk,
+    vignette,
+)
+from samples.shapes import Plane, Shape, place
 from samples.space import Array, Camera, Lane
 from samples.stage import Backdrop, Prop
-from samples.texture import blades, cloud, foliage, slabs, spread, tint
+from samples.texture import blades, cloud, slabs, spread, tint
 
-_FINE = 3
-"""The view is drawn this many times finer than the picture and then shrunk."""
 _HEDGE = 20.5
 _HOUSE = 26.0
 
 
 def backdrop(camera: Camera, lane: Lane, sun: tuple[float, float], rng: np.random.Generator) -> Backdrop:
     """Draw the view; `rng` decides every leaf and slab."""
-    x, y = camera.ground(_FINE)
+    x, y = camera.ground(FINE)
     picture = _house(camera, rng)
     lawn = y < _HEDGE
     picture[lawn] = _ground(camera, lane, x, y, rng)[lawn]
@@ -26,23 +36,19 @@ def backdrop(camera: Camera, lane: Lane, sun: tuple[float, float], rng: np.rando
     _greenery(picture, leaves, camera, rng)
     shade = _tree_shade(x, y, sun, rng) * lawn
     picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.float32)
-    small = _shrink(picture, camera)
-    ground = _shrink(np.asarray(lawn, np.float32), camera)
-    static = _shrink(np.asarray(shade, np.float32), camera)
-    moving = np.asarray(cv2.GaussianBlur(_shrink(leaves, camera), (0, 0), 1.0), np.float32)
+    small = shrink(picture, camera)
+    ground = shrink(np.asarray(lawn, np.float32), camera)
+    static = shrink(np.asarray(shade, np.float32), camera)
+    moving = np.asarray(cv2.GaussianBlur(shrink(leaves, camera), (0, 0), 1.0), np.float32)
     props: list[Prop] = []
     for shapes in _furniture(lane):
-        prop = _stand(small, shapes, camera)
+        prop = stand(small, shapes, camera, lit_from=(-0.83, -0.56))
         if prop is not None:
             props.append(prop)
             ground *= 1.0 - prop.alpha
-    shadows = _still_shadows(camera, lane, sun)
+    shadows = still_shadows(_furniture(lane), camera, sun)
     static = np.asarray(np.maximum(static, shadows) * ground, np.float32)
-    return Backdrop(small * _vignette(camera), ground, static, moving, tuple(props))
-
-
-def _shrink(plane: Plane, camera: Camera) -> Plane:
-    return np.asarray(cv2.resize(plane, camera.size, interpolation=cv2.INTER_AREA), np.float32)
+    return Backdrop(small * vignette(camera), ground, static, moving, tuple(props))
 
 
 def _ground(camera: Camera, lane: Lane, x: Array, y: Array, rng: np.random.Generator) -> Plane:
@@ -79,7 +85,7 @@ def _depth_blades(camera: Camera, shape: tuple[int, ...], rng: np.random.Generat
 
 def _house(camera: Camera, rng: np.random.Generator) -> Plane:
     """A brick wall with windows across the far end, (h, w, 3)."""
-    dx, dy, dz = camera.rays(_FINE)
+    dx, dy, dz = camera.rays(FINE)
     x, z = dx / dy * _HOUSE, camera.height + dz / dy * _HOUSE
     row = np.floor(z / 0.15)
     brick = spread(cloud(rng, falloff=0.2), x + 0.2 * (row % 2), row * 0.4, 9.0)
@@ -100,47 +106,23 @@ def _house(camera: Camera, rng: np.random.Generator) -> Plane:
 
 def _greenery(picture: Plane, leaves: Plane, camera: Camera, rng: np.random.Generator) -> None:
     """The hedge and the trees, drawn straight into the fine picture; marks what the wind can move."""
-    scale = camera.focal * _FINE
+    scale = camera.focal * FINE
     unit = scale / 20.0 / 13.0  # a leaf cluster's half length at the hedge's distance, pixels
     # A dark inside, so that no wall shines through the leaves.
     inside = np.array([[x, _HEDGE, z] for x, z in ((-20, 0.0), (20, 0.0), (20, 1.0), (-20, 1.0))])
-    outline = np.round(camera.project(inside)[0] * _FINE).astype(np.int32)
+    outline = np.round(camera.project(inside)[0] * FINE).astype(np.int32)
     cv2.fillConvexPoly(picture, outline, (22, 38, 30))
     for centre_x in np.arange(-14.0, 14.0, 0.75):
-        _clump(picture, leaves, camera, (float(centre_x), _HEDGE, 0.62 + rng.normal(0, 0.05)), (0.8, 0.72),
-               count=150, leaf=unit, colour=(44, 84, 66), rng=rng, free=0.35)
+        clump(picture, leaves, camera, (float(centre_x), _HEDGE, 0.62 + rng.normal(0, 0.05)), (0.8, 0.72),
+              count=150, leaf=unit, colour=(44, 84, 66), rng=rng, free=0.35)
     for at, crown, bark in (((-5.4, 18.2), (2.5, 2.2, 4.7), 0.20), ((8.2, 19.0), (2.6, 2.3, 4.4), 0.22),
                             ((2.2, 22.5), (2.3, 2.0, 4.2), 0.18)):
-        _trunk(picture, camera, at, crown[2], bark, rng)
+        trunk(picture, camera, at, crown[2], bark, rng)
         for _ in range(9):
             off = rng.normal(0, 0.42, 2)
             middle = (at[0] + crown[0] * off[0], at[1], crown[2] + crown[1] * off[1] * 0.7)
-            _clump(picture, leaves, camera, middle, (crown[0] * 0.55, crown[1] * 0.45), count=230,
-                   leaf=unit * 1.25, colour=(46, 92, 74), rng=rng, free=1.0)
-
-
-def _clump(picture: Plane, leaves: Plane, camera: Camera, at: tuple[float, float, float],
-           reach: tuple[float, float], *, count: int, leaf: float, colour: tuple[float, float, float],
-           rng: np.random.Generator, free: float) -> None:
-    (pixel,), (depth,) = camera.project(np.array([at]))
-    grow = camera.focal / float(depth) * _FINE
-    centre = (float(pixel[0]) * _FINE, float(pixel[1]) * _FINE)
-    size = (reach[0] * grow, reach[1] * grow)
-    foliage(picture, centre, size, count=count, leaf=leaf, colour=colour, rng=rng)
-    cv2.ellipse(leaves, (round(centre[0]), round(centre[1])), (round(size[0]), round(size[1])), 0, 0, 360, free, -1)
-
-
-def _trunk(picture: Plane, camera: Camera, at: tuple[float, float], height: float, thick: float,
-           rng: np.random.Generator) -> None:
-    points = np.array([[*at, 0.0], [*at, height]])
-    flat, depths = camera.project(points)
-    flat, widths = flat * _FINE, thick * camera.focal / depths * _FINE
-    for part in np.linspace(-1, 1, 9):
-        bark = tone((58, 70, 82), float(0.85 - 0.35 * part + rng.normal(0, 0.08)))
-        foot = flat[0] + np.array([part * widths[0], 0])
-        top = flat[1] + np.array([part * widths[1] * 0.7, 0])
-        cv2.line(picture, np.round(foot).astype(int).tolist(), np.round(top).astype(int).tolist(), bark,
-                 max(1, round(float(widths[0]) / 4)))
+            clump(picture, leaves, camera, middle, (crown[0] * 0.55, crown[1] * 0.45), count=230,
+                  leaf=unit * 1.25, colour=(46, 92, 74), rng=rng, free=1.0)
 
 
 def _tree_shade(x: Array, y: Array, sun: tuple[float, float], rng: np.random.Generator) -> Plane:
@@ -160,61 +142,5 @@ def _furniture(lane: Lane) -> list[list[Shape]]:
     """Benches, a bin and lamp posts, each a prop in world coordinates."""
     half = lane.half_width
     spots = lane.place(np.array([-1.2, 1.2, 4.3, -4.9]), np.array([half + 0.75, half + 0.7, -half - 0.5, half + 0.5]))
-    return [place(_bench(), spots[0], lane.angle), place(_bin(), spots[1], 0.0),
-            place(_lamp(), spots[2], 0.0), place(_lamp(), spots[3], 0.0)]
-
-
-def _bench() -> list[Shape]:
-    wood, iron = (70, 100, 126), (58, 58, 60)
-    shapes: list[Shape] = []
-    for k in range(3):
-        shapes += box((-0.85, -0.30 + 0.16 * k, 0.42), (0.85, -0.18 + 0.16 * k, 0.46), tone(wood, 1 - 0.06 * k))
-    for k in range(3):
-        shapes += box((-0.85, 0.20 + 0.03 * k, 0.52 + 0.14 * k), (0.85, 0.23 + 0.03 * k, 0.62 + 0.14 * k), wood)
-    for at in (-0.7, 0.7):
-        shapes.append(Wire(np.array([[at, -0.28, 0], [at, -0.26, 0.42], [at, 0.2, 0.42], [at, 0.3, 0.92]]), 0.05, iron))
-        shapes.append(Wire(np.array([[at, 0.2, 0.42], [at, 0.26, 0.0]]), 0.05, iron))
-    return shapes
-
-
-def _bin() -> list[Shape]:
-    body = Hull(np.array([[0, 0, 0.12], [0, 0, 0.72]]), np.array([0.2, 0.22]), (62, 78, 60))
-    lid = Hull(np.array([[-0.16, 0, 0.86], [0.16, 0, 0.86]]), np.array([0.06, 0.06]), (52, 56, 54), 0.3)
-    return [body, lid]
-
-
-def _lamp() -> list[Shape]:
-    steel = (104, 106, 104)
-    return [Wire(np.array([[0, 0, 0.0], [0, 0, 3.7]]), 0.11, steel), Wire(np.array([[0, 0, 0.0], [0, 0, 0.7]]), 0.18,
-            tone(steel, 0.85)), Hull(np.array([[-0.17, 0, 3.75], [0.17, 0, 3.75]]), np.array([0.12, 0.12]),
-            (150, 156, 158)), Hull(np.array([[-0.2, 0, 3.92], [0.2, 0, 3.92]]), np.full(2, 0.05), steel)]
-
-
-def _stand(picture: Plane, shapes: list[Shape], camera: Camera) -> Prop | None:
-    """Paint a prop into the picture and keep its outline for those who pass behind it."""
-    patch = paint(shapes, camera, lit_from=(-0.83, -0.56))
-    if patch is None:
-        return None
-    view = picture[patch.where]
-    view *= (1 - patch.alpha)[..., None]
-    view += patch.colour
-    alpha = np.zeros(picture.shape[:2], np.float32)
-    alpha[patch.where] = patch.alpha
-    foot = np.concatenate([shape.points for shape in shapes]).mean(axis=0) * np.array([1, 1, 0])
-    return Prop(float(camera.project(foot[None])[1][0]), alpha)
-
-
-def _still_shadows(camera: Camera, lane: Lane, sun: tuple[float, float]) -> Plane:
-    """Shadows of the furniture, (H, W) 0 … 1."""
-    mask = np.zeros(camera.size[::-1], np.uint8)
-    for shapes in _furniture(lane):
-        cast(mask, shapes, camera, sun)
-    soft = cv2.GaussianBlur(mask, (0, 0), 1.0)
-    return np.asarray(soft, np.float32) / np.float32(255)
-
-
-def _vignette(camera: Camera) -> Plane:
-    width, height = camera.size
-    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    return np.asarray((1.03 - 0.10 * (x * x + y * y))[..., None], np.float32)
+    return [place(bench(), spots[0], lane.angle), place(litter_bin(), spots[1], 0.0),
+            place(lamp_post(), spots[2], 0.0), place(lamp_post(), spots[3], 0.0)]
