@@ -246,6 +246,34 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Model file made by train.", metavar="MODEL")],
+    footage: Annotated[list[str], typer.Argument(metavar="FOOTAGE", help="Normal footage of the same camera.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Model file to write. [default: the one given]", metavar="FILE")
+    ] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="The footage is what train had: use only what it kept apart.")
+    ] = False,
+    fps: Fps = None,
+    form: Form = ReportFormat.auto,
+) -> int:
+    """Fit a model's score and threshold to normal footage anew.
+
+    All of the footage counts as unseen, unless --held-out says otherwise.
+
+    \b
+    Example:
+      memwatch calibrate models/yard.safetensors winter.mp4 --out models/yard-winter.safetensors
+    """
+    from memwatch.tasks.recalibrate import recalibrate as task
+
+    report = task(model, footage, out=out, held_out=held_out, fps=fps, progress=console.progress())
+    console.show(report, form)
+    return EXIT_DONE
+
+
+@app.command()
 def probe(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video file, folder of frames, URL or usb:0.")],
     form: Form = ReportFormat.auto,

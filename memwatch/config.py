@@ -21,7 +21,8 @@ class Strict:
             if key not in known:
                 raise UsageError(f"{where}: unknown setting '{key}'", f"known: {', '.join(sorted(known))}")
             wanted = known[key].type
-            allowed = {"int": int, "float": (int, float), "str": str, "bool": bool}.get(str(wanted))
+            kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+            allowed = kinds.get(str(wanted))
             if allowed and (not isinstance(value, allowed) or (wanted != "bool" and isinstance(value, bool))):
                 raise UsageError(f"{where}: '{key}' should be {wanted}, not {value!r}")
         try:

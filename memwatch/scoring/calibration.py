@@ -31,6 +31,10 @@ GATE_QUANTILE = 0.95
 """Normal frames with a larger regularity error than this share of held-out ones teach the memory nothing."""
 THRESHOLD_SHARE = 0.001
 """Share of normal frames that may lie over the threshold."""
+PLACELESS = ("oddity",)
+"""Cues that are not compared with what is usual at the place: the head has learned that already."""
+SLOW = ("scene",)
+"""Cues of the last seconds, not of the moment."""
 MIN_FRAMES = 20
 """Held-out frames without which no calibration is made."""
 
@@ -99,9 +103,9 @@ class CueCalibration:
     tail: Tail
 
     @classmethod
-    def fit(cls, values: NDArray[np.float32]) -> CueCalibration:
-        """From a cue's values (N, gh, gw), >= 0, on held-out normal frames."""
-        usual = usual_size(values)
+    def fit(cls, values: NDArray[np.float32], *, placed: bool = True) -> CueCalibration:
+        """From a cue's values (N, gh, gw), >= 0, of normal footage; `placed` asks what is usual at each place."""
+        usual = usual_size(values) if placed else np.ones(values.shape[1:], np.float32)
         return cls(usual, Tail.fit(values / usual, TAIL_SHARE))
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -144,23 +148,29 @@ class Calibration:
         *,
         seconds: float,
         scene: SceneMemory | None = None,
+        stretches: dict[str, NDArray[np.float32]] | None = None,
     ) -> Calibration:
-        """From each cue's values (N, gh, gw) and the regularity errors (N,) of held-out normal frames."""
+        """From each cue's values (N, gh, gw) and the regularity errors (N,) of held-out normal frames.
+
+        A slow cue says nearly the same for seconds, so its frames are not so many observations: its tail is fitted to
+        `stretches`, the largest values (S, gh, gw) in each of S stretches of footage.
+        """
         frames = len(regularity)
         if frames < MIN_FRAMES:
             raise MemwatchError(
                 f"only {frames} held-out normal frames to calibrate on, {MIN_FRAMES} are needed",
                 "give more normal footage",
             )
-        fitted = {name: CueCalibration.fit(values) for name, values in cues.items()}
-        combined = combine([fitted[name](values) for name, values in cues.items()])
+        samples = cues | (stretches or {})
+        fitted = {name: CueCalibration.fit(samples[name], placed=name not in PLACELESS) for name in cues}
+        combined = join({name: fitted[name](values) for name, values in cues.items()})
         peaks = combined.reshape(frames, -1).max(axis=1)
         threshold = Tail.fit(peaks, 0.05).value_at(THRESHOLD_SHARE)
         return cls(fitted, float(np.quantile(regularity, GATE_QUANTILE)), threshold, frames, seconds, scene)
 
     def map(self, cues: dict[str, Grid]) -> Grid:
         """Each cue's values (gh, gw) to the combined -log10 tail probability (gh, gw)."""
-        return combine([calibration(cues[name]) for name, calibration in self.cues.items()])
+        return join({name: calibration(cues[name]) for name, calibration in self.cues.items()})
 
     def to_record(self) -> dict[str, Any]:
         """Numbers and arrays for the model file, flat."""
@@ -212,7 +222,20 @@ def usual_size(values: NDArray[np.float32]) -> Grid:
     own = np.quantile(values, USUAL_QUANTILE, axis=0).astype(np.float32)
     smooth = cv2.GaussianBlur(own, (0, 0), 2.0)
     everywhere = float(np.quantile(values, USUAL_QUANTILE))
-    return np.asarray((smooth + 0.5 * everywhere) / 1.5 + 1e-8, dtype=np.float32)
+    return np.asarray((smooth + everywhere) / 2 + 1e-8, dtype=np.float32)
+
+
+def join(maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """All cues' -log10 tail probabilities to one map, whichever way each speaks.
+
+    Cues of the moment add up where several see the same thing (`combine`). A slow one sees other things: it stands
+    beside them, and the rarer of the two counts, for which one of two chances is paid (Bonferroni).
+    """
+    moment = [values for name, values in maps.items() if name not in SLOW]
+    slow = [values for name, values in maps.items() if name in SLOW]
+    groups = [combine(moment)] * bool(moment) + slow
+    largest = np.maximum.reduce(groups)
+    return np.asarray(np.maximum(largest - np.log10(len(groups)), 0), dtype=np.float32)
 
 
 def combine(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -14,7 +14,8 @@ from memwatch.types import Grid
 
 @cache
 def _flow() -> cv2.DISOpticalFlow:
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    # The fast preset ends at a quarter of the picture's size and halves the speed of a figure ten pixels wide.
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
 def speed(before: NDArray[np.float32], now: NDArray[np.float32]) -> Grid:

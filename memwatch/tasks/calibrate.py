@@ -56,13 +56,20 @@ def calibrate(model: Model, footage: Footage, *, progress: Progress, cues: Seque
             decibels.append(psnr(error))
         progress.step(len(clips))
     scene = None
-    if "scene" in cues:
+    stretches: dict[str, NDArray[np.float32]] = {}
+    if "scene" in cues and len(footage.recordings) >= FOLDS:  # fewer stretches can't vouch for one another
         scene = _scene(footage, states, leave_out=None)
-        found["scene"] = _held_out_novelty(footage, states, targets)
+        novelty = _novelty(footage, states)
+        found["scene"] = [novelty[n][i] for n, i in targets]
+        stretches["scene"] = np.stack([some[SCENE_EVERY:].max(axis=0) for some in novelty if len(some) > SCENE_EVERY])
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     fitted = Calibration.fit(
-        {name: np.stack(grids) for name, grids in found.items()}, np.asarray(regularity), seconds=seconds, scene=scene
+        {name: np.stack(grids) for name, grids in found.items()},
+        np.asarray(regularity),
+        seconds=seconds,
+        scene=scene,
+        stretches=stretches,
     )
     model.calibration = fitted.to_record()
     return {
@@ -103,10 +110,10 @@ def _scene(footage: Footage, states: Sequence[Sequence[NDArray[np.float32]]], *,
     return SceneMemory.fit(np.stack(kept[:: max(1, len(kept) // SCENE_STATES)]))
 
 
-def _held_out_novelty(
-    footage: Footage, states: Sequence[Sequence[NDArray[np.float32]]], targets: Sequence[tuple[int, int]]
-) -> list[Grid]:
-    """Novelty of the held-out frames by memories that never saw their clip: a scene's states change so slowly that
-    the training part of the same clip knows the held-out part by heart."""
-    folds = {fold: _scene(footage, states, leave_out=fold) for fold in {_fold(footage, n) for n, _ in targets}}
-    return [folds[_fold(footage, n)].novelty(states[n][i]) for n, i in targets]
+def _novelty(footage: Footage, states: Sequence[Sequence[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+    """Each recording's novelty (frames, gh, gw) by a memory that never saw it: a scene's states change so slowly that
+    one part of a stretch knows the rest by heart."""
+    folds = [_scene(footage, states, leave_out=fold) for fold in range(FOLDS)]
+    return [
+        np.stack([folds[_fold(footage, number)].novelty(state) for state in some]) for number, some in enumerate(states)
+    ]

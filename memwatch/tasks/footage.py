@@ -17,8 +17,12 @@ from memwatch.video import GRAY_CHROMA, chroma, find_clips, is_gap, open_source,
 
 HELD_OUT = 0.15
 """Last share of every clip, kept out of training: it calibrates score, gate and threshold."""
+MIN_TRAINING, MIN_HELD_OUT = 100, 20
+"""Clips of frames without which training is refused."""
 SEGMENT_S = 20.0
 """Long footage is thinned by whole stretches of this length, so that motion stays whole."""
+MARK_TOLERANCE = 0.25
+"""Share of a mark's distance by which a frame may be early: times of live footage jitter."""
 BYTES = 1_200_000_000
 BACKGROUND_FRAMES = 60
 
@@ -103,8 +107,13 @@ def look(sources: Sequence[str], *, fps: float | None) -> tuple[int, int, bool]:
     return (*size, gray)
 
 
-def read_footage(sources: Sequence[str], config: ModelConfig, *, fps: float | None, progress: Progress) -> Footage:
-    """Decode everything once. Raises UsageError when there is nothing, or too little, to learn from."""
+def read_footage(
+    sources: Sequence[str], config: ModelConfig, *, fps: float | None, progress: Progress, unseen: bool = False
+) -> Footage:
+    """Decode everything once. The last part of every clip is held out; all of it, where the footage is `unseen`.
+
+    Raises UsageError when there is nothing, or too little, to learn from.
+    """
     paths = _clips(sources)
     footage = Footage([], [path.name for path in paths])
     budget = BYTES // (config.channels * config.width * config.height)
@@ -125,11 +134,11 @@ def read_footage(sources: Sequence[str], config: ModelConfig, *, fps: float | No
             footage.broken += source.broken
             footage.problems += source.problems
     for clip in kept:
-        _hold_out(clip)
+        _hold_out(clip, share=1.0 if unseen else HELD_OUT)
         footage.recordings += clip
         footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
     progress.done()
-    _check_enough(footage, config, sources)
+    _check_enough(footage, config, sources, training=0 if unseen else MIN_TRAINING)
     return footage
 
 
@@ -138,9 +147,13 @@ def _clips(sources: Sequence[str]) -> list[Path]:
 
 
 def _segments(source: Iterable[Frame], config: ModelConfig, name: str) -> Iterator[Recording]:
-    """Unbroken stretches of at most SEGMENT_S, frames at least half a clip step apart."""
+    """Unbroken stretches of at most SEGMENT_S, thinned to two frames a clip step.
+
+    Frames are taken as they pass the marks of a fixed grid, so that those of one clip lie as far apart as in `watch`.
+    """
     current = Recording(name)
-    spacing = 0.45 * config.step_s
+    mark = config.step_s / 2
+    due = 0.0
     size: tuple[int, ...] | None = None
     for frame in source:
         changed = size is not None and frame.image.shape != size
@@ -149,36 +162,38 @@ def _segments(source: Iterable[Frame], config: ModelConfig, name: str) -> Iterat
         if current.times and (broken_off or frame.seconds - current.times[0] >= SEGMENT_S):
             yield current
             current = Recording(name)
-        if current.times and frame.seconds - current.times[-1] < spacing:
+        if not current.times:
+            due = frame.seconds
+        if frame.seconds < due - MARK_TOLERANCE * mark:
             continue
+        due = max(due + mark, frame.seconds)
         current.times.append(frame.seconds)
         current.frames.append(prepare(frame.image, config))
     if current.times:
         yield current
 
 
-def _hold_out(clip: list[Recording]) -> None:
+def _hold_out(clip: list[Recording], *, share: float) -> None:
     total = sum(len(r.frames) for r in clip)
-    train = round(total * (1 - HELD_OUT))
+    train = round(total * (1 - share))
     for recording in clip:
         recording.held_from = max(0, min(len(recording.frames), train))
         train -= len(recording.frames)
 
 
-def _check_enough(footage: Footage, config: ModelConfig, sources: Sequence[str]) -> None:
+def _check_enough(footage: Footage, config: ModelConfig, sources: Sequence[str], *, training: int) -> None:
     train, held = (len(footage.targets(config, held=held)) for held in (False, True))
-    if train >= 100 and held >= 20:
-        if config.step_s and all(_still(r) for r in footage.recordings):
-            raise MemwatchError(
-                f"{', '.join(sources)}: nothing moves in this footage, so there is no motion to learn",
-                "give footage of an ordinary day",
-            )
-        return
-    raise UsageError(
-        f"{', '.join(sources)}: too short to train on ({train} training and {held} held-out clips; "
-        "100 and 20 are needed)",
-        "give at least 20 seconds of normal footage, better ten minutes",
-    )
+    if train < training or held < MIN_HELD_OUT:
+        raise UsageError(
+            f"{', '.join(sources)}: too short to {'train' if training else 'calibrate'} on "
+            f"({train} training and {held} held-out clips; {training} and {MIN_HELD_OUT} are needed)",
+            "give at least 20 seconds of normal footage, better ten minutes",
+        )
+    if config.step_s and all(_still(r) for r in footage.recordings):
+        raise MemwatchError(
+            f"{', '.join(sources)}: nothing moves in this footage, so there is no motion to learn",
+            "give footage of an ordinary day",
+        )
 
 
 def _still(recording: Recording) -> bool:
