@@ -37,6 +37,8 @@ HEAD_RATE = 2e-3
 POSITIVE_WEIGHT = 5.0
 """Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
 PRECISION_TRIAL_STEPS = 3
+SCENE_SECONDS = 0.0015
+"""What learning the scene takes for each frame of the footage, a slow core assumed."""
 
 
 @dataclass(slots=True)
@@ -389,4 +391,5 @@ def _calibration_seconds(run: _Run, crops: Crops) -> float:
         net(clip, run.state)
         one = time.monotonic() - started
     net.train()
-    return 5 + 1.2 * held * one
+    every = sum(len(r.frames) for r in clips.recordings)
+    return 5 + 1.2 * held * one + every * SCENE_SECONDS

@@ -1,0 +1,84 @@
+"""The scene's memory, from all footage: what of it is kept, and how new every stretch is to a memory of the others.
+
+A scene's states change so slowly that one part of a stretch knows the rest by heart. So novelty is measured across
+folds: by memories that never saw the stretch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memwatch.scoring import RunningScene, SceneMemory
+from memwatch.tasks.footage import Footage
+from memwatch.types import Grid
+from memwatch.video import scaled
+
+MOST_STATES = 400
+"""States that a memory is fitted to."""
+EVERY = 8
+"""Frames between those that are kept: neighbours say the same."""
+FOLDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FootageScene:
+    """The cue `scene` on training footage."""
+
+    memory: SceneMemory
+    held_out: list[Grid]
+    """Novelty of each held-out target, in their order."""
+    stretches: NDArray[np.float32]
+    """(S, gh, gw): the largest novelty of each stretch."""
+
+
+def learn_scene(footage: Footage, targets: Sequence[tuple[int, int]]) -> FootageScene | None:
+    """Fit the scene's memory; None where the footage has too few stretches to vouch for one another."""
+    if len(footage.recordings) < FOLDS:
+        return None
+    kept: list[list[NDArray[np.float32]]] = [[] for _ in footage.recordings]
+    for number, index, state in _states(footage):
+        if index % EVERY == EVERY - 1:
+            kept[number].append(state)
+    folds = [_fit(kept, footage, leave_out=fold) for fold in range(FOLDS)]
+    stretches = [
+        np.stack([folds[_fold(footage, number)].novelty(state) for state in some]).max(axis=0)
+        for number, some in enumerate(kept)
+        if some
+    ]
+    wanted = set(targets)
+    found = {
+        (number, index): folds[_fold(footage, number)].novelty(state)
+        for number, index, state in _states(footage)
+        if (number, index) in wanted
+    }
+    return FootageScene(_fit(kept, footage, leave_out=None), [found[t] for t in targets], np.stack(stretches))
+
+
+def _states(footage: Footage) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """(recording, frame, running scene), which runs on through the recordings of one clip."""
+    running, name = RunningScene(), None
+    for number, recording in enumerate(footage.recordings):
+        if recording.name != name:
+            running, name = RunningScene(), recording.name
+        for index, (frame, time) in enumerate(zip(recording.frames, recording.times, strict=True)):
+            yield number, index, running.push(scaled(frame), time)
+
+
+def _fold(footage: Footage, number: int) -> int:
+    """Whole clips are left out together; with too few clips, stretches of one are."""
+    names = list(dict.fromkeys(r.name for r in footage.recordings))
+    return (names.index(footage.recordings[number].name) if len(names) >= FOLDS else number) % FOLDS
+
+
+def _fit(kept: Sequence[Sequence[NDArray[np.float32]]], footage: Footage, *, leave_out: int | None) -> SceneMemory:
+    states = [
+        state
+        for number, some in enumerate(kept)
+        if leave_out is None or _fold(footage, number) != leave_out
+        for state in some
+    ]
+    return SceneMemory.fit(np.stack(states[:: max(1, len(states) // MOST_STATES)]))
