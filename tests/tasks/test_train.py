@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -264,16 +265,32 @@ def test_a_budget_too_small_for_a_single_step_is_told(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_minutes_are_kept(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within 5 %, and the five seconds set aside for what a run this short can't foresee. A stopwatch chooses the
-    precision here, and only here: a number of steps must end in one model."""
+def test_minutes_are_filled_by_a_clock(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what calibration will need kept back, to the step. A stopwatch chooses the precision here, and only here: a
+    number of steps must end in one model."""
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    step = training._step
+
+    def timed(*arguments: Any) -> float:
+        clock.now += 0.7
+        return step(*arguments)
+
+    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(training, "_step", timed)
     monkeypatch.setattr(training, "_faster_precision", lambda *_: "bf16")
-    began = time.monotonic()
-    report = again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.15)
-    assert -5 < time.monotonic() - began - 9 < 0.05 * 9 + 2
-    assert report.minutes == pytest.approx((time.monotonic() - began) / 60, abs=0.01)
-    assert report.steps > 5
+    monkeypatch.setattr(training, "_calibration_seconds", lambda *_: 5.0)
+    report = again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.2)
+    assert report.steps == 10  # of 0.7 seconds each, in 12 - 5 seconds
+    assert report.minutes == pytest.approx(7 / 60)
     assert load_model(report.model).card["precision"] == "bf16"
+
+
+@pytest.mark.slow
+def test_minutes_are_kept(colour_model: Trained, tmp_path: Path) -> None:
+    """Within 5 %, and the five seconds set aside for what a run this short can't foresee."""
+    began = time.monotonic()
+    again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.5)
+    assert -5 < time.monotonic() - began - 30 < 0.05 * 30 + 2
 
 
 @given(
