@@ -32,7 +32,8 @@ BY_CAR = Habits(per_minute=3.2, speed=(3.4, 0.35), in_pairs=0.0, apart=6.5)
 _BERTHS = {"box": 1.9, "lawn": 2.2, "climber": 2.2, "cyclist": 2.5}
 """Metres cars keep from an anomaly; 5 from any other."""
 _PARKED: tuple[Colour, ...] = (PAINTS[0], PAINTS[3], PAINTS[1])
-_PULL_OUT = road([(BAYS[1], BAY_Y), (BAYS[1], 12.9), (BAYS[1] - 2.2, 11.4), (-17.0, 11.2)], 0.9)
+_PULL_OUT = road([(BAYS[1], BAY_Y), (BAYS[1], 12.9), (BAYS[1] - 2.2, 11.4), (-9.8, 11.3)], 0.9)
+"""Out of the middle bay to just beyond the picture."""
 _TURN_OFF = road([(20.0, 24.3), (4.0, 24.3), (3.0, 21.5), (3.0, 16.2), (4.3, 13.2), (4.7, 11.4)])
 
 
@@ -95,10 +96,9 @@ class _Yard:
         colour, there = _PARKED[1], self._parked[1]
         lack = Figure(there.shapes, there.foot, there.patch, absent=True)
         leaves = _drive(_PULL_OUT, at=start, speed=2.6)
-        join = int(np.argmin(np.abs(_PULL_OUT[:, 0] + 10.0)))
-        reverses = _drive(_PULL_OUT[:join][::-1], at=start + length - join * 0.1 / 1.5, speed=1.5, backwards=True)
-        stop = DRIVEWAY[:int(np.argmin(np.hypot(*(DRIVEWAY - _PULL_OUT[join - 1]).T)))]
-        back = float(reverses.times[0])
+        back = start + length - len(_PULL_OUT) * 0.1 / 1.5
+        reverses = _drive(_PULL_OUT[::-1], at=back, speed=1.5, backwards=True)
+        stop = DRIVEWAY[:int(np.argmin(np.hypot(*(DRIVEWAY - _PULL_OUT[-1]).T)))]
         comes = _drive(stop, at=back - 0.6 - len(stop) * 0.1 / 3.0, speed=3.0)
 
         def draw(t: float) -> Figure | None:

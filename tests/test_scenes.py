@@ -117,7 +117,7 @@ def test_anomalies_come_in_order_with_ordinary_time_around_each(everything: tupl
     assert found[0]["first"] >= 3
     assert found[-1]["last"] < len(frames) - 3
     assert all(later["first"] - earlier["last"] >= 3 for earlier, later in pairwise(found))
-    assert all(a["last"] - a["first"] + 1 >= len(a["boxes"]) >= 3 for a in found)
+    assert all(a["last"] - a["first"] + 1 <= len(a["boxes"]) + 1 for a in found)  # one may be hidden for a moment
 
 
 def test_boxes_lie_in_the_picture_and_still_things_stay(everything: tuple[str, list[draw.Drawn]]) -> None:
