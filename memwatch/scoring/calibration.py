@@ -9,7 +9,7 @@ score is causal, and one threshold serves all clips.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from math import factorial
 from typing import Any
 
@@ -35,6 +35,8 @@ PLACELESS = ("oddity",)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
 """Cues of the last seconds, not of the moment."""
+SLOW_SHARE = 0.05
+"""Share of stretches of normal footage in which a slow cue may pass its threshold."""
 MIN_FRAMES = 20
 """Held-out frames without which no calibration is made."""
 
@@ -139,6 +141,8 @@ class Calibration:
     seconds: float
     scene: SceneMemory | None = None
     """What the cue `scene` compares with."""
+    scales: dict[str, float] = field(default_factory=dict)
+    """Factor for each slow cue's rarity that puts its own threshold where the others' is."""
 
     @classmethod
     def fit(
@@ -163,14 +167,26 @@ class Calibration:
             )
         samples = cues | (stretches or {})
         fitted = {name: CueCalibration.fit(samples[name], placed=name not in PLACELESS) for name in cues}
-        combined = join({name: fitted[name](values) for name, values in cues.items()})
-        peaks = combined.reshape(frames, -1).max(axis=1)
-        threshold = Tail.fit(peaks, 0.05).value_at(THRESHOLD_SHARE)
-        return cls(fitted, float(np.quantile(regularity, GATE_QUANTILE)), threshold, frames, seconds, scene)
+        moment = combine([fitted[name](values) for name, values in cues.items() if name not in SLOW])
+        threshold = Tail.fit(_peaks(moment), 0.05).value_at(THRESHOLD_SHARE)
+        scales = {
+            name: threshold / max(Tail.fit(_peaks(fitted[name](samples[name])), 0.05).value_at(SLOW_SHARE), 0.1)
+            for name in cues
+            if name in SLOW
+        }
+        gate = float(np.quantile(regularity, GATE_QUANTILE))
+        return cls(fitted, gate, threshold, frames, seconds, scene, scales)
 
     def map(self, cues: dict[str, Grid]) -> Grid:
-        """Each cue's values (gh, gw) to the combined -log10 tail probability (gh, gw)."""
-        return join({name: calibration(cues[name]) for name, calibration in self.cues.items()})
+        """Each cue's values (gh, gw) to one map (gh, gw) of -log10 tail probabilities.
+
+        Cues of the moment add up where several see the same thing (`combine`). A slow one sees other things and is
+        rare by another measure: it stands beside them on a scale on which its threshold is theirs.
+        """
+        rarity = {name: calibration(cues[name]) for name, calibration in self.cues.items()}
+        moment = [values for name, values in rarity.items() if name not in SLOW]
+        slow = [values * np.float32(self.scales[name]) for name, values in rarity.items() if name in SLOW]
+        return np.asarray(np.maximum.reduce([combine(moment), *slow]), dtype=np.float32)
 
     def to_record(self) -> dict[str, Any]:
         """Numbers and arrays for the model file, flat."""
@@ -184,6 +200,7 @@ class Calibration:
         for name, cue in self.cues.items():
             record[f"{name}.usual"] = cue.usual
             record |= {f"{name}.{key}": value for key, value in asdict(cue.tail).items()}
+        record |= {f"to_threshold.{name}": scale for name, scale in self.scales.items()}
         if self.scene:
             record |= {"scene_memory.mean": self.scene.mean, "scene_memory.components": self.scene.components}
         return record
@@ -200,6 +217,7 @@ class Calibration:
                 for name in record["cues"]
             }
             numbers = {key: record[key] for key in ("gate", "threshold", "frames", "seconds")}
+            scales = {name: float(record[f"to_threshold.{name}"]) for name in cues if name in SLOW}
             scene = None
             if "scene_memory.mean" in record:
                 scene = SceneMemory(record["scene_memory.mean"], record["scene_memory.components"])
@@ -209,11 +227,12 @@ class Calibration:
             if scene is not None:
                 sound = sound and scene.mean.ndim == 3 and scene.components.shape[1:] == scene.mean.shape
             sound = sound and (scene is not None or "scene" not in cues)
-        except (AttributeError, KeyError, TypeError):
+            sound = sound and any(name not in SLOW for name in cues) and all(s > 0 for s in scales.values())
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
         if not sound:
             raise damaged
-        return cls(cues, **numbers, scene=scene)
+        return cls(cues, **numbers, scene=scene, scales=scales)
 
 
 def usual_size(values: NDArray[np.float32]) -> Grid:
@@ -225,17 +244,8 @@ def usual_size(values: NDArray[np.float32]) -> Grid:
     return np.asarray((smooth + everywhere) / 2 + 1e-8, dtype=np.float32)
 
 
-def join(maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """All cues' -log10 tail probabilities to one map, whichever way each speaks.
-
-    Cues of the moment add up where several see the same thing (`combine`). A slow one sees other things: it stands
-    beside them, and the rarer of the two counts, for which one of two chances is paid (Bonferroni).
-    """
-    moment = [values for name, values in maps.items() if name not in SLOW]
-    slow = [values for name, values in maps.items() if name in SLOW]
-    groups = [combine(moment)] * bool(moment) + slow
-    largest = np.maximum.reduce(groups)
-    return np.asarray(np.maximum(largest - np.log10(len(groups)), 0), dtype=np.float32)
+def _peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(maps.reshape(len(maps), -1).max(axis=1), dtype=np.float32)
 
 
 def combine(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -38,5 +38,6 @@ class CueReader:
         if "motion" in self.names:
             found["motion"] = speed(clip.inputs[-len(clip.target) :], clip.target)
         if "scene" in self.names and self.scene is not None:
-            found["scene"] = self.scene.novelty(self._running.push(clip.target, clip.frame.seconds))
+            novelty = self.scene.novelty(self._running.push(clip.target, clip.frame.seconds))
+            found["scene"] = novelty if self._running.settled else np.zeros_like(novelty)
         return found

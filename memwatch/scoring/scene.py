@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from memwatch.scoring.errors import CELL, window_size
 from memwatch.types import Grid
 
-MEMORY_S = 3.0
+MEMORY_S = 1.0
 """Time constant of the running mean."""
+SETTLE = 2.0
+"""Time constants after which the running mean says something."""
 COMPONENTS = 12
 REDUCE = 2
 """The scene is kept at half the network's resolution."""
@@ -46,6 +48,11 @@ class RunningScene:
             self._mean = self._mean + np.float32(share) * (small - self._mean)
         self._last = seconds
         return self._mean
+
+    @property
+    def settled(self) -> bool:
+        """Whether the mean has seen enough to have washed out who was passing when it began."""
+        return self._last - self._since >= SETTLE * MEMORY_S
 
 
 @dataclass(frozen=True, slots=True)

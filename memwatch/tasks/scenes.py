@@ -37,12 +37,12 @@ class FootageScene:
 
 def learn_scene(footage: Footage, targets: Sequence[tuple[int, int]]) -> FootageScene | None:
     """Fit the scene's memory; None where the footage has too few stretches to vouch for one another."""
-    if len(footage.recordings) < FOLDS:
-        return None
     kept: list[list[NDArray[np.float32]]] = [[] for _ in footage.recordings]
-    for number, index, state in _states(footage):
-        if index % EVERY == EVERY - 1:
+    for number, index, state, settled in _states(footage):
+        if settled and index % EVERY == EVERY - 1:
             kept[number].append(state)
+    if sum(map(bool, kept)) < FOLDS:
+        return None
     folds = [_fit(kept, footage, leave_out=fold) for fold in range(FOLDS)]
     stretches = [
         np.stack([folds[_fold(footage, number)].novelty(state) for state in some]).max(axis=0)
@@ -50,22 +50,23 @@ def learn_scene(footage: Footage, targets: Sequence[tuple[int, int]]) -> Footage
         if some
     ]
     wanted = set(targets)
+    nothing = np.zeros_like(stretches[0])
     found = {
-        (number, index): folds[_fold(footage, number)].novelty(state)
-        for number, index, state in _states(footage)
+        (number, index): folds[_fold(footage, number)].novelty(state) if settled else nothing
+        for number, index, state, settled in _states(footage)
         if (number, index) in wanted
     }
     return FootageScene(_fit(kept, footage, leave_out=None), [found[t] for t in targets], np.stack(stretches))
 
 
-def _states(footage: Footage) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """(recording, frame, running scene), which runs on through the recordings of one clip."""
+def _states(footage: Footage) -> Iterator[tuple[int, int, NDArray[np.float32], bool]]:
+    """(recording, frame, running scene, whether it has settled); it runs on through the recordings of one clip."""
     running, name = RunningScene(), None
     for number, recording in enumerate(footage.recordings):
         if recording.name != name:
             running, name = RunningScene(), recording.name
         for index, (frame, time) in enumerate(zip(recording.frames, recording.times, strict=True)):
-            yield number, index, running.push(scaled(frame), time)
+            yield number, index, running.push(scaled(frame), time), running.settled
 
 
 def _fold(footage: Footage, number: int) -> int:

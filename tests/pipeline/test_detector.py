@@ -181,7 +181,7 @@ def test_eight_at_once_decide_as_one_by_one(made: Model) -> None:
     assert eight.learned == one.learned
     odd = [o.index for o in alone if o.score.anomalous]
     assert set(range(55, 60)) <= set(odd)
-    assert len(odd) < 20
+    assert len(odd) < 35  # the scene remembers for a while
     assert bool(one.learned) == (made.config.memory == "mnad")
     for name, value in one.state.items():
         torch.testing.assert_close(eight.state[name], value, atol=1e-4, rtol=1e-4)

@@ -98,6 +98,6 @@ def test_the_scene_cue_notices_what_stays_and_hardly_what_passes() -> None:
     gone = [seen(empty.target, i) for i in range(21, 60)][-1]
     staying = [seen(bag, i) for i in range(60, 110)][-1]
     assert place(staying) == (3, 1)
-    assert float(staying.max()) > 50 * float(passing.max())
+    assert float(staying.max()) > 8 * float(passing.max())
     assert float(gone.max()) < float(passing.max())
     assert before < 1e-6
