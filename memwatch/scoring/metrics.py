@@ -24,7 +24,7 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float | None:
         MemwatchError: lengths differ or a score is not a finite number. The same holds for `eer` and `ap`.
     """
     values, truth = paired(scores, labels)
-    return float(roc_auc_score(truth, values)) if has_both(truth) else None
+    return _share(roc_auc_score(truth, values)) if has_both(truth) else None
 
 
 def eer(scores: ArrayLike, labels: ArrayLike) -> float | None:
@@ -44,7 +44,7 @@ def eer(scores: ArrayLike, labels: ArrayLike) -> float | None:
 def ap(scores: ArrayLike, labels: ArrayLike) -> float | None:
     """Average precision with abnormal as positive; a random ranking reaches the share of positives."""
     values, truth = paired(scores, labels)
-    return float(average_precision_score(truth, values)) if has_both(truth) else None
+    return _share(average_precision_score(truth, values)) if has_both(truth) else None
 
 
 def positives(labels: ArrayLike) -> float | None:
@@ -97,7 +97,7 @@ class PixelAuc:
         if not pairs:
             return None
         below = np.cumsum(normal) - normal
-        return float((abnormal * (below + normal / 2)).sum() / pairs)
+        return _share((abnormal * (below + normal / 2)).sum() / pairs)
 
     def uncertainty(self) -> float | None:
         """How far `value` can be from the exact area at most; truly equal values count here too."""
@@ -128,6 +128,11 @@ def paired(scores: ArrayLike, labels: ArrayLike) -> tuple[Values, Labels]:
 def has_both(labels: Labels) -> bool:
     """Whether there are normal and abnormal frames, without which there is no ROC curve."""
     return bool(labels.any() and not labels.all())
+
+
+def _share(value: float) -> float:
+    """`value` in 0…1: sums of many small steps end an ulp outside."""
+    return min(max(float(value), 0.0), 1.0)
 
 
 def _not_finite(count: int, size: int) -> MemwatchError:

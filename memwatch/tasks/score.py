@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +23,8 @@ from memwatch.video import ClipRef, find_clips, open_source
 
 SUMMARY = "summary.json"
 """Written last: a clip's folder that holds it is complete."""
+RESULTS = (SUMMARY, "scores.csv", "regions.csv", "scores.ndjson", "events.ndjson", "marked.mp4")
+"""All that may lie in a clip's folder: whatever else is there is the user's."""
 
 
 @dataclass(slots=True)
@@ -74,30 +75,32 @@ def score(
     """Score every clip of `sources` into a folder of its own under `out`.
 
     Each clip starts from the memory as trained. A clip that can't be read does not stop the others. `resume` skips
-    clips that are complete and were scored by this model.
+    clips that are complete and were scored by this model with these options.
     """
     loaded = load(model)
+    done_as = {"model_id": loaded.model.id, "format": fmt, "annotate": annotate, "learn": learn, "fps": fps}
     clips = _named([clip for source in sources for clip in find_clips(source, part="any").clips])
     prepare_folder(out, resume=resume)
     report = ScoreReport(out, loaded.model.id)
     progress.start("scoring", frames_of(clips, fps))
     for clip in clips:
         folder = out / clip.name
-        if resume and _complete(folder, loaded):
+        if resume and _complete(folder, done_as):
             report.skipped += 1
             continue
+        _clear(folder)
         try:
             tally = _score_clip(
                 clip, folder, loaded, fmt=fmt, annotate=annotate, fps=fps, learn=learn, progress=progress
             )
         except MemwatchError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
             if len(clips) == 1 or not isinstance(error, SourceError | UsageError):
                 raise
             report.failed.append(f"{clip.name}: {error.line()}")
             progress.note(report.failed[-1])
             continue
-        summary = _summary(clip, tally, loaded)
+        summary = _summary(clip, tally, loaded) | done_as
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
         report.clips.append(summary)
     progress.done()
@@ -166,11 +169,23 @@ def _score_clip(
     return tally
 
 
-def _complete(folder: Path, loaded: Loaded) -> bool:
+def _complete(folder: Path, done_as: dict[str, Any]) -> bool:
+    """Whether the clip was scored to its end by the same model with the same options."""
     try:
-        return bool(json.loads((folder / SUMMARY).read_text())["model_id"] == loaded.model.id)
+        summary = json.loads((folder / SUMMARY).read_text())
+        return all(summary[key] == value for key, value in done_as.items())
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier run's results, which a run with other options would leave beside its own, and the folder
+    if nothing else is in it: with --out beside the footage it can be the clip's own folder of frames."""
+    for name in RESULTS:
+        with suppress(OSError):
+            (folder / name).unlink()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _named(clips: list[ClipRef]) -> list[ClipRef]:
@@ -187,7 +202,6 @@ def _named(clips: list[ClipRef]) -> list[ClipRef]:
 def _summary(clip: ClipRef, tally: Tally, loaded: Loaded) -> dict[str, Any]:
     return {
         "clip": clip.name,
-        "model_id": loaded.model.id,
         "threshold": loaded.calibration.threshold,
         "frames": tally.read + tally.broken,
         "scored": tally.scored,

@@ -7,6 +7,7 @@ of its clips) are traced to the data set's root, so that the truth is found whic
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,10 +16,13 @@ from typing import Literal
 
 from memwatch.errors import UsageError
 from memwatch.video.listing import images_in, is_image, is_video, visible
+from memwatch.video.redaction import redact
 from memwatch.video.truth import TruthRef
 
 Part = Literal["train", "test", "any"]
 Layout = Literal["ucsd", "avenue", "shanghaitech", "mnad", "plain"]
+
+_CAMERA = re.compile(r"[a-z][a-z0-9+.-]*://|usb:\d+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,15 @@ def find_clips(path: str | Path, *, part: Part = "any") -> DataSet:
     clips with truth beside them and "train" those without, or all clips if that leaves none.
 
     Raises:
-        UsageError: there is no such path, no clip in it, or none of the part asked for.
+        UsageError: there is no such path, no clip in it, or none of the part asked for; or it is a camera's address.
     """
-    path = Path(path)
+    text, path = str(path), Path(path)
     if not path.exists():
+        if _CAMERA.match(text):
+            raise UsageError(
+                f"{redact(text)}: is a camera's address, and this takes recordings",
+                "Name a file or folder; memwatch watch takes cameras",
+            )
         raise UsageError(f"{path}: no such file or folder", "Check the path")
     for root in (path, *_absolute(path).parents[:3]):
         rule = _rule_of(root)

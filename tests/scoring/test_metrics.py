@@ -42,6 +42,21 @@ def test_ap_steps_from_recall_to_recall() -> None:
     assert ap(*TIED) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
 
 
+def test_a_perfect_ranking_is_no_better_than_one() -> None:
+    """9 of 11 abnormal: the precisions' weighted sum ends an ulp above 1."""
+    assert ap(range(11), [False] * 2 + [True] * 9) == 1.0
+
+
+@pytest.mark.parametrize("size", [11, 60, 137])
+def test_every_share_of_abnormal_frames_keeps_perfect_figures_at_one(size: int) -> None:
+    for abnormal in range(1, size):
+        truth = np.arange(size) >= size - abnormal
+        for figure in (auc, ap):
+            value = figure(np.arange(size), truth)
+            assert value is not None
+            assert 1 - 1e-9 < value <= 1
+
+
 def test_positives() -> None:
     assert positives([1, 0, 1, 1]) == pytest.approx(0.75)
     assert positives([]) is None

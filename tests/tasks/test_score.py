@@ -142,6 +142,45 @@ def test_what_another_model_scored_is_scored_anew(gray_model: Trained, dataset: 
     assert run(gray_model, tmp_path / "out", dataset / "Test" / "Test002", resume=True).skipped == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "results"),
+    [
+        ({"fmt": "ndjson"}, {"scores.ndjson", "events.ndjson"}),
+        ({"annotate": True}, {"scores.csv", "regions.csv", "events.ndjson", "marked.mp4"}),
+        ({"learn": False}, {"scores.csv", "regions.csv", "events.ndjson"}),
+        ({"fps": 5.0}, {"scores.csv", "regions.csv", "events.ndjson"}),
+    ],
+    ids=str,
+)
+def test_what_was_scored_with_other_options_is_scored_anew(
+    gray_model: Trained, dataset: Path, tmp_path: Path, options: dict[str, Any], results: set[str]
+) -> None:
+    """Both ways, and nothing of the other way stays behind."""
+    out, clip = tmp_path / "out", dataset / "Test" / "Test002"
+    run(gray_model, out, clip)
+    assert run(gray_model, out, clip, resume=True, **options).skipped == 0
+    assert {path.name for path in (out / "Test002").iterdir()} == results | {"summary.json"}
+    assert run(gray_model, out, clip, resume=True, **options).skipped == 1
+    assert run(gray_model, out, clip, resume=True).skipped == 0
+    assert {path.name for path in (out / "Test002").iterdir()} == {
+        "scores.csv", "regions.csv", "events.ndjson", "summary.json"
+    }  # fmt: skip
+
+
+def test_a_clip_that_fails_beside_its_results_is_not_removed(
+    gray_model: Trained, dataset: Path, tmp_path: Path
+) -> None:
+    """With --out where the footage is, a clip's folder of results is its own folder of frames."""
+    for name in ("Test001", "Test002"):
+        shutil.copytree(dataset / "Test" / name, tmp_path / name)
+    for frame in (tmp_path / "Test001").iterdir():
+        frame.write_bytes(b"")
+    before = sorted((tmp_path / "Test001").iterdir())
+    report = run(gray_model, tmp_path, tmp_path / "Test001", tmp_path / "Test002", resume=True)
+    assert len(report.failed) == 1
+    assert sorted((tmp_path / "Test001").iterdir()) == before
+
+
 def test_ndjson_says_the_same_as_csv(gray_model: Trained, dataset: Path, tmp_path: Path) -> None:
     clip = dataset / "Test" / "Test001"
     run(gray_model, tmp_path / "csv", clip)

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.video.datasets import find_clips
+from memwatch.video.datasets import Part, find_clips
 
 from .trees import SIZE, bitmap, cells, frames, marked, names, numbered, touch, truth_of
 
@@ -261,3 +261,15 @@ def test_pickled_arrays_are_not_opened(tmp_path: Path) -> None:
     np.save(tmp_path / "testing" / "test_frame_mask" / "01.npy", pickled, allow_pickle=True)
     with pytest.raises(MemwatchError, match=r"01.npy: cannot be read as truth"):
         truth_of(find_clips(tmp_path, part="test").clips[0], 2)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["rtsp://user:p%40ss@host/x", "http://user:p@ss@host/clip.mp4?token=p%40ss", "RTSPS://u:p%40ss@h", "usb:0"],
+)
+@pytest.mark.parametrize("part", ["any", "train", "test"])
+def test_a_camera_is_no_recording_and_its_password_is_not_shown(address: str, part: Part) -> None:
+    with pytest.raises(UsageError, match="camera's address, and this takes recordings") as caught:
+        find_clips(address, part=part)
+    assert "memwatch watch takes cameras" in caught.value.remedy
+    assert not any(secret in caught.value.line() for secret in ("p%40ss", "p@ss", "user"))
