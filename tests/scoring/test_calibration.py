@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import combine_pvalues, gamma
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.scoring import Calibration
-from memwatch.scoring.calibration import TAIL_SHARE, CueCalibration, Tail, combine, usual_size
+from memwatch.scoring import Calibration, SceneMemory
+from memwatch.scoring.calibration import SLOW_SHARE, TAIL_SHARE, CueCalibration, Tail, combine, usual_size
 
 seeds = st.integers(0, 2**31)
 
@@ -194,6 +194,92 @@ def test_two_cues_by_hand_and_far_beyond_what_a_probability_can_hold() -> None:
 def test_a_cue_that_sees_nothing_costs_a_little() -> None:
     seen, nothing = grid([[4.0]]), grid([[0.0]])
     assert 2 < combine([seen, nothing])[0, 0] < 4
+
+
+# Cues without a place, and slow ones
+
+
+def test_without_places_the_same_value_is_as_rare_everywhere() -> None:
+    values = maps(3, 400)
+    values[:, :, 4:] *= 10
+    cue = CueCalibration.fit(values, placed=False)
+    np.testing.assert_array_equal(cue.usual, 1)
+    rarity = cue(np.full((6, 8), float(values.max()) / 5, np.float32))
+    np.testing.assert_array_equal(rarity, rarity[0, 0])
+    assert rarity[0, 0] == pytest.approx(-math.log10((values >= values.max() / 5).mean()), abs=0.05)
+
+
+def test_the_head_s_cue_has_no_places_and_the_others_have() -> None:
+    values = maps(3, 100)
+    values[:, :, 4:] *= 10
+    cues = Calibration.fit({"oddity": values, "motion": values}, np.zeros(100), seconds=10).cues
+    assert np.ptp(cues["oddity"].usual) == 0
+    assert np.ptp(cues["motion"].usual) > 0
+
+
+def slow(stretches: NDArray[np.float32]) -> Calibration:
+    """A cue of the moment and a slow one that hardly stirs within the frames it is calibrated on."""
+    cues = {"prediction": maps(1, 200), "scene": maps(2, 200) / 100}
+    scene = SceneMemory(np.zeros((1, 24, 32), np.float32), np.zeros((0, 1, 24, 32), np.float32))
+    return Calibration.fit(cues, np.zeros(200), seconds=20, scene=scene, stretches={"scene": stretches})
+
+
+def calm(calibration: Calibration, scene: NDArray[np.float32]) -> float:
+    """The score of a frame with nothing but its slow cue."""
+    return float(calibration.map({"prediction": np.zeros((6, 8), np.float32), "scene": scene}).max())
+
+
+def test_a_slow_cue_is_measured_by_stretches_and_not_by_frames() -> None:
+    stretches = maps(8, 60)
+    fitted_cue, wanted = slow(stretches).cues["scene"], CueCalibration.fit(stretches)
+    np.testing.assert_array_equal(fitted_cue.usual, wanted.usual)
+    np.testing.assert_array_equal(fitted_cue.tail.values, wanted.tail.values)
+
+
+def test_one_stretch_in_twenty_passes_the_threshold_by_its_slow_cue() -> None:
+    calibration = slow(maps(8, 1000))
+    over = sum(calm(calibration, stretch) > calibration.threshold for stretch in maps(9, 1000))
+    assert 30 <= over <= 75
+
+
+def test_a_slow_cue_s_own_threshold_lies_on_the_threshold() -> None:
+    calibration = slow(maps(8, 400))
+    rarity = calibration.cues["scene"](maps(8, 400)).reshape(400, -1).max(axis=1)
+    own = Tail.fit(rarity, 0.05).value_at(SLOW_SHARE)
+    assert own * calibration.scales["scene"] == pytest.approx(calibration.threshold)
+    assert list(calibration.scales) == ["scene"]
+
+
+def test_a_slow_cue_adds_nothing_to_the_others_and_takes_nothing_from_them() -> None:
+    calibration = slow(maps(8, 100))
+    odd = maps(10)[0] * 5
+    alone = calibration.cues["prediction"](odd)
+    quiet = calibration.map({"prediction": odd, "scene": np.zeros((6, 8), np.float32)})
+    np.testing.assert_array_equal(quiet, alone)
+    loud = calibration.map({"prediction": odd, "scene": maps(8, 100).max(axis=0) * 50})
+    assert (loud >= alone).all()
+    assert loud.max() > alone.max()
+
+
+def test_stretches_that_are_all_alike_leave_a_finite_scale() -> None:
+    calibration = slow(np.full((20, 6, 8), 0.01, np.float32))
+    assert calibration.scales["scene"] == pytest.approx(calibration.threshold / 0.1)
+    assert calm(calibration, np.full((6, 8), 0.01, np.float32)) == 0
+    assert np.isfinite(calm(calibration, np.full((6, 8), 10, np.float32)))
+
+
+def test_a_slow_cue_there_and_back() -> None:
+    one = slow(maps(8, 100))
+    back = Calibration.from_record(one.to_record(), "m.safetensors")
+    assert back.scales == one.scales
+    frame = {"prediction": maps(9)[0], "scene": maps(8)[0] * 20}
+    np.testing.assert_array_equal(back.map(frame), one.map(frame))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), "3 bars"])
+def test_a_scale_that_cannot_be_calculated_with_is_refused(scale: Any) -> None:
+    with pytest.raises(UsageError, match="its calibration is damaged"):
+        Calibration.from_record(slow(maps(8, 40)).to_record() | {"to_threshold.scene": scale}, "m.safetensors")
 
 
 # The whole

@@ -1,0 +1,151 @@
+"""Slow novelty, on states small enough to work out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from memwatch.scoring import RunningScene, SceneMemory
+from memwatch.scoring.scene import COMPONENTS
+
+HEIGHT, WIDTH = 24, 32
+"""Of a state: the network's picture is twice as large, and each of its cells is 4 × 4 here."""
+CELLS = (6, 8)
+
+State = NDArray[np.float32]
+
+
+def noise(seed: int, scale: float = 0.1) -> State:
+    return np.random.default_rng(seed).normal(0.5, scale, (1, HEIGHT, WIDTH)).astype(np.float32)
+
+
+def states() -> NDArray[np.float32]:
+    """A door that opens by degrees, while the light comes and goes: two directions."""
+    door, light = noise(1), np.linspace(0, 1, WIDTH, dtype=np.float32)[None, None] * np.ones((1, HEIGHT, 1), np.float32)
+    rng = np.random.default_rng(2)
+    return np.stack([noise(0) + np.float32(a) * door + np.float32(b) * light for a, b in rng.uniform(0, 1, (40, 2))])
+
+
+def blob(row: int, column: int, size: float) -> State:
+    """`size` brighter in one cell."""
+    state = np.zeros((1, HEIGHT, WIDTH), np.float32)
+    state[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = size
+    return state
+
+
+def picture(level: float) -> NDArray[np.float32]:
+    """All of one level in 0…1, as the network sees it."""
+    return np.full((1, 2 * HEIGHT, 2 * WIDTH), 2 * level - 1, np.float32)
+
+
+def level(state: State) -> float:
+    assert np.ptp(state) < 1e-6
+    return float(state.mean())
+
+
+# The memory
+
+
+def test_two_directions_are_two_components() -> None:
+    memory = SceneMemory.fit(states())
+    assert memory.components.shape == (2, 1, HEIGHT, WIDTH)
+    rows = memory.components.reshape(2, -1)
+    np.testing.assert_allclose(rows @ rows.T, np.eye(2), atol=1e-4)
+
+
+def test_what_was_seen_and_what_lies_between_and_beyond_is_not_new() -> None:
+    seen = states()
+    memory = SceneMemory.fit(seen)
+    for state in (seen[0], (seen[1] + seen[2]) / 2, seen[3] + 2 * (seen[4] - seen[3])):
+        assert memory.novelty(state).shape == CELLS
+        np.testing.assert_allclose(memory.novelty(state), 0, atol=1e-8)
+
+
+def test_brightness_alone_is_never_new() -> None:
+    memory = SceneMemory.fit(states())
+    strange = states()[0] + blob(2, 3, 0.4)
+    np.testing.assert_allclose(memory.novelty(states()[0] + np.float32(0.3)), 0, atol=1e-8)
+    np.testing.assert_allclose(memory.novelty(strange + np.float32(0.3)), memory.novelty(strange), atol=1e-6)
+
+
+@pytest.mark.parametrize("place", [(2, 3), (0, 0), (5, 7)])
+def test_something_new_is_new_where_it_is(place: tuple[int, int]) -> None:
+    memory = SceneMemory.fit(states())
+    novelty = memory.novelty(states()[5] + blob(*place, 0.4))
+    assert np.unravel_index(int(novelty.argmax()), CELLS) == place
+    assert novelty[place] == pytest.approx(0.16, rel=0.2)  # at the border the known light explains a part
+    novelty[place] = 0
+    assert novelty.max() < 0.01
+
+
+def test_the_size_of_novelty_by_hand() -> None:
+    """One cell of 48 is brighter by 0.4; without the state's mean that leaves 0.4 · 47/48 there, -0.4/48 elsewhere."""
+    still = noise(0)
+    memory = SceneMemory.fit(still[None])
+    novelty = memory.novelty(still + blob(2, 3, 0.4))
+    assert novelty[2, 3] == pytest.approx((0.4 * 47 / 48) ** 2, rel=1e-4)
+    assert novelty[5, 0] == pytest.approx((0.4 / 48) ** 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_scene_that_never_changed_has_no_components(count: int) -> None:
+    memory = SceneMemory.fit(np.stack([np.full((1, HEIGHT, WIDTH), 0.25, np.float32)] * count))
+    assert memory.components.shape == (0, 1, HEIGHT, WIDTH)
+    np.testing.assert_array_equal(memory.novelty(np.full((1, HEIGHT, WIDTH), 0.75, np.float32)), 0)
+    assert memory.novelty(blob(1, 1, 0.4)).max() > 0.1
+
+
+def test_a_memory_stays_small() -> None:
+    assert len(SceneMemory.fit(np.stack([noise(seed) for seed in range(30)])).components) == COMPONENTS
+
+
+# The running mean
+
+
+def test_early_on_it_is_the_plain_mean() -> None:
+    running = RunningScene()
+    levels = [0.0, 1.0, 0.5, 0.1]
+    for index, now in enumerate(levels):
+        mean = running.push(picture(now), 0.25 * index)
+        assert level(mean) == pytest.approx(np.mean(levels[: index + 1]), abs=1e-6)
+
+
+@pytest.mark.parametrize("step", [0.05, 0.1, 0.25])
+def test_a_change_is_taken_up_with_a_time_constant_of_a_second(step: float) -> None:
+    """1 - 1/e of it is there after one second and 1 - 1/e² after two, at any frame rate."""
+    running = RunningScene()
+    count = round(10 / step)
+    for index in range(count):
+        running.push(picture(0.2), index * step)
+    after = [level(running.push(picture(0.8), (count + i) * step)) for i in range(round(2 / step))]
+    assert after[round(1 / step) - 1] == pytest.approx(0.2 + 0.6 * (1 - np.exp(-1)), abs=1e-4)
+    assert after[-1] == pytest.approx(0.2 + 0.6 * (1 - np.exp(-2)), abs=1e-4)
+
+
+def test_it_settles_after_two_seconds_and_anew_after_a_break() -> None:
+    running = RunningScene()
+    assert not running.settled
+    for index in range(8):
+        running.push(picture(0.5), 0.25 * index)
+        assert not running.settled
+    running.push(picture(0.5), 2.0)
+    assert running.settled
+    running.push(picture(0.5), 4.9)
+    assert running.settled
+    assert level(running.push(picture(0.9), 8.0)) == pytest.approx(0.9)
+    assert not running.settled
+    assert level(running.push(picture(0.1), 7.0)) == pytest.approx(0.1)  # time went back
+
+
+def test_the_same_moment_twice_changes_nothing() -> None:
+    running = RunningScene()
+    running.push(picture(0.2), 1.0)
+    assert level(running.push(picture(0.9), 1.0)) == pytest.approx(0.2)
+
+
+def test_states_are_half_the_picture_in_0_to_1() -> None:
+    checks = np.indices((2 * HEIGHT, 2 * WIDTH)).sum(axis=0)[None] % 2 * 2.0 - 1
+    state = RunningScene().push(checks.astype(np.float32), 0.0)
+    assert state.shape == (1, HEIGHT, WIDTH)
+    np.testing.assert_allclose(state, 0.5)
