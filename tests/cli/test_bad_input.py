@@ -46,6 +46,18 @@ def files_in(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("verb", ["train", "score", "evaluate"])
+def test_a_camera_where_recordings_are_taken(
+    verb: str, tmp_path: Path, colour_model: Trained, command: Command
+) -> None:
+    line = line_of(verb, tmp_path, colour_model.path, tmp_path / "out")
+    done = command(line[0], "rtsp://user:p%40ss@host/x", *line[2:])
+    assert done.code == 2
+    assert re.search(r"rtsp://\*\*\*@host/x: is a camera's address.*memwatch watch takes cameras", done.complaint())
+    assert "p%40ss" not in done.out + done.err
+    nothing_new(set(), tmp_path)
+
+
 # What is fed in: each makes it in a folder and answers its path.
 
 

@@ -1,0 +1,82 @@
+"""Footage is thinned for training, and yet its clips are spaced as `watch` spaces them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from memwatch.config import ModelConfig
+from memwatch.tasks.footage import SEGMENT_S, _segments
+from memwatch.types import Clip, Frame
+from memwatch.video import ClipWindow
+
+CONFIG = ModelConfig(preset="small", width=32, height=16)
+
+
+def shown(fps: float, *, seconds: float = 6.0, jitter: float = 0.0) -> list[Frame]:
+    """Frames of one level each, so that a clip's pictures tell which they are."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for index in range(round(seconds * fps)):
+        image = np.full((16, 32, 3), index % 250, np.uint8)
+        at = (index + rng.uniform(-jitter, jitter)) / fps
+        frames.append(Frame("yard", index, 1e9 + at, at, image))
+    return frames
+
+
+def levels(clip: Clip) -> list[int]:
+    pictures: NDArray[np.float32] = np.concatenate([clip.inputs, clip.target])
+    return [round((float(picture.mean()) + 1) * 127.5) for picture in pictures]
+
+
+@pytest.mark.parametrize("fps", [10.0, 25.0, 30.0])
+def test_clips_are_spaced_by_the_step_as_in_watch(fps: float) -> None:
+    frames = shown(fps)
+    window = ClipWindow(CONFIG)
+    watched = {frame.seconds: clip for frame in frames if (clip := window.push(frame))}
+    (recording,) = _segments(frames, CONFIG, "yard")
+    targets = recording.targets(CONFIG, held=True)
+    assert len(targets) > 40
+    for target in targets:
+        clip = recording.clip(target, CONFIG)
+        times = [frames[level].seconds for level in levels(clip)]
+        np.testing.assert_allclose(np.diff(times), CONFIG.step_s, atol=1e-6)
+        assert levels(clip) == levels(watched[recording.times[target]])
+
+
+@pytest.mark.parametrize("fps", [15.0, 24.0, 29.97, 50.0, 60.0])
+def test_at_other_rates_a_clip_is_as_long_as_in_watch(fps: float) -> None:
+    """Each frame within half a frame of its place, or what thinning leaves of it."""
+    frames = shown(fps, seconds=4)
+    (recording,) = _segments(frames, CONFIG, "yard")
+    for target in recording.targets(CONFIG, held=True):
+        times = np.array([recording.times[i] for i in recording.indices(target, CONFIG)])
+        wanted = times[-1] - CONFIG.step_s * np.arange(CONFIG.clip_length, -1, -1)
+        np.testing.assert_allclose(times, wanted, atol=1 / fps + 1e-6)
+
+
+@pytest.mark.parametrize("fps", [25.0, 30.0])
+def test_jitter_does_not_shift_the_grid(fps: float) -> None:
+    (recording,) = _segments(shown(fps, seconds=8, jitter=0.2), CONFIG, "yard")
+    assert len(recording.times) == pytest.approx(80, abs=1)
+    assert np.diff(recording.times).mean() == pytest.approx(CONFIG.step_s / 2, rel=0.02)
+
+
+def test_a_step_of_none_takes_every_frame() -> None:
+    config = ModelConfig(preset="paper", width=32, height=16, step_s=0.0)
+    (recording,) = _segments(shown(25.0, seconds=2), config, "yard")
+    assert len(recording.times) == 50
+    assert recording.indices(10, config) == [6, 7, 8, 9, 10]
+
+
+def test_stretches_end_at_a_gap_a_hole_in_time_another_size_and_after_a_while() -> None:
+    frames = shown(10.0, seconds=3)
+    later = [Frame(f.source, f.index, f.time, f.seconds + (2 if f.index >= 10 else 0), f.image) for f in frames]
+    assert [len(r.times) for r in _segments(later, CONFIG, "yard")] == [10, 20]
+    marked = [Frame(f.source, f.index, f.time, f.seconds, f.image, gap=f.index == 12) for f in frames]
+    assert [len(r.times) for r in _segments(marked, CONFIG, "yard")] == [12, 18]
+    other = [f if f.index < 5 else Frame(f.source, f.index, f.time, f.seconds, f.image[:, :16]) for f in frames]
+    assert [len(r.times) for r in _segments(other, CONFIG, "yard")] == [5, 25]
+    long = list(_segments(shown(10.0, seconds=2 * SEGMENT_S + 3), CONFIG, "yard"))
+    assert [len(r.times) for r in long] == [200, 200, 30]
