@@ -29,13 +29,13 @@ TAIL_SHARE = 0.002
 TABLE = 200
 GATE_QUANTILE = 0.95
 """Normal frames with a larger regularity error than this share of held-out ones teach the memory nothing."""
-THRESHOLD_SHARE = 0.001
+THRESHOLD_SHARE = 0.0003
 """Share of normal frames that may lie over the threshold."""
 PLACELESS = ("oddity",)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
 """Cues of the last seconds, not of the moment."""
-SLOW_SHARE = 0.05
+SLOW_SHARE = 0.01
 """Share of stretches of normal footage in which a slow cue may pass its threshold."""
 MIN_FRAMES = 20
 """Held-out frames without which no calibration is made."""
