@@ -49,9 +49,11 @@ class EvaluateReport:
     broken: int
     causal: Figures
     paper: Figures
+    """The same score, each clip stretched by its own extremes; `paper_smoothed` under a Gaussian first."""
     paper_smoothed: Figures
-    paper_blocks: Figures
-    paper_blocks_smoothed: Figures
+    mnad_paper: Figures
+    """MNAD's published score, PSNR and distance fused, of the same predictions."""
+    mnad_paper_smoothed: Figures
     psnr_causal: Figures
     pixel_auc: float | None
     seconds: float
@@ -76,9 +78,11 @@ class EvaluateReport:
             "causal": self.causal.to_dict(),
             "paper": self.paper.to_dict(),
             "paper_smoothed": self.paper_smoothed.to_dict(),
-            "paper_blocks": self.paper_blocks.to_dict(),
-            "paper_blocks_smoothed": self.paper_blocks_smoothed.to_dict(),
-            "psnr_causal": self.psnr_causal.to_dict(),
+            "mnad": {
+                "paper": self.mnad_paper.to_dict(),
+                "paper_smoothed": self.mnad_paper_smoothed.to_dict(),
+                "psnr_causal": self.psnr_causal.to_dict(),
+            },
             "pixel_auc": self.pixel_auc,
             "seconds": round(self.seconds, 3),
             "frames_per_second": round(self.frames / self.seconds, 1) if self.seconds else None,
@@ -88,12 +92,11 @@ class EvaluateReport:
 
     def rows(self) -> list[tuple[str, str]]:
         protocol = {
-            "causal, block-wise score": self.causal,
-            "paper, PSNR and distance, min-max": self.paper,
+            "causal": self.causal,
+            "paper, min-max": self.paper,
             f"paper, smoothed by {SMOOTHING_FRAMES:.0f} frames": self.paper_smoothed,
-            "paper, block-wise score, min-max": self.paper_blocks,
-            f"paper, block-wise, smoothed by {SMOOTHING_FRAMES:.0f} frames": self.paper_blocks_smoothed,
-            "causal, PSNR alone": self.psnr_causal,
+            "MNAD's own score, paper": self.mnad_paper,
+            "PSNR alone, causal": self.psnr_causal,
         }
         return [
             ("data", f"{self.dataset}: {self.clips} clips, {self.frames} frames, {self.filled} filled"),
@@ -198,6 +201,7 @@ class _Scored:
 
     def report(self, loaded: Loaded, dataset: str, memory: str) -> EvaluateReport:
         own = [protocols.causal([v], [t]).auc for v, t in zip(self.values, self.labels, strict=True)]
+        mnad = [protocols.mnad_anomaly(p, d) for p, d in zip(self.psnr, self.distance, strict=True)]
         return EvaluateReport(
             model=loaded.path,
             model_id=loaded.model.id,
@@ -208,14 +212,10 @@ class _Scored:
             filled=self.filled,
             broken=self.broken,
             causal=protocols.causal(self.values, self.labels),
-            paper=protocols.paper(self.psnr, self.distance, self.labels),
-            paper_smoothed=protocols.paper_of(
-                [protocols.mnad_anomaly(p, d) for p, d in zip(self.psnr, self.distance, strict=True)],
-                self.labels,
-                smoothing=SMOOTHING_FRAMES,
-            ),
-            paper_blocks=protocols.paper_of(self.values, self.labels),
-            paper_blocks_smoothed=protocols.paper_of(self.values, self.labels, smoothing=SMOOTHING_FRAMES),
+            paper=protocols.paper_of(self.values, self.labels),
+            paper_smoothed=protocols.paper_of(self.values, self.labels, smoothing=SMOOTHING_FRAMES),
+            mnad_paper=protocols.paper_of(mnad, self.labels),
+            mnad_paper_smoothed=protocols.paper_of(mnad, self.labels, smoothing=SMOOTHING_FRAMES),
             psnr_causal=protocols.causal([-p for p in self.psnr], self.labels),
             pixel_auc=self.pixels.value() if self.masked else None,
             seconds=self.seconds,
