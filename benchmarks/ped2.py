@@ -136,12 +136,12 @@ def _page(table: str) -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return (
         "# UCSD Ped2, all 2,010 test frames\n\n"
-        "`make bench-ped2` printed this. Causal: no frame's score knows a later frame or the clip's range; one\n"
-        "ranking of all frames (for PSNR and distance: PSNR alone). Paper: each clip stretched to 0…1 by its own range first,\n"
-        "which a camera cannot know. See `docs/metrics.md`.\n\n"
+        "`make bench-ped2` printed this. Causal: no frame's score knows a later frame or the clip's range;\n"
+        "one ranking of all frames (for PSNR and distance: PSNR alone). Paper: each clip stretched to 0…1 by\n"
+        "its own range first, which a camera cannot know. See `docs/metrics.md`.\n\n"
         f"{table}\n\n"
-        f"Commit {commit.stdout.strip()}, {date.today()}, {platform.machine()}, {os.cpu_count()} cores. "
-        "The footage is the JPEG form of\nUCSD Ped2 v1p2 (Mahadevan et al., CVPR 2010).\n"
+        f"Commit {commit.stdout.strip()}, {date.today()}, {platform.machine()}, {os.cpu_count()} cores.\n"
+        "The footage is the JPEG form of UCSD Ped2 v1p2 (Mahadevan et al., CVPR 2010).\n"
     )
 
 
