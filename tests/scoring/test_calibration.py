@@ -236,10 +236,10 @@ def test_a_slow_cue_is_measured_by_stretches_and_not_by_frames() -> None:
     np.testing.assert_array_equal(fitted_cue.tail.values, wanted.tail.values)
 
 
-def test_one_stretch_in_twenty_passes_the_threshold_by_its_slow_cue() -> None:
+def test_one_stretch_in_a_hundred_passes_the_threshold_by_its_slow_cue() -> None:
     calibration = slow(maps(8, 1000))
     over = sum(calm(calibration, stretch) > calibration.threshold for stretch in maps(9, 1000))
-    assert 30 <= over <= 75
+    assert 3 <= over <= 25
 
 
 def test_a_slow_cue_s_own_threshold_lies_on_the_threshold() -> None:
