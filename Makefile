@@ -57,6 +57,9 @@ $(STAMP):
 	@$(PIP) --require-hashes --no-deps -r requirements.lock
 	@$(PIP) $(TORCH_FLAGS) $(TORCH)
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c "import torch" 2>/dev/null || { [ "$(TORCH_FLAGS)" = --no-deps ] && \
+	  echo "this index serves a GPU build of torch: fetching the libraries it needs too (several GB; TORCH= can name a CPU build)" && \
+	  $(PIP) $(TORCH); } || true
 	@$(BIN)/python -c "$$CHECK_TORCH"
 	@touch $@
 

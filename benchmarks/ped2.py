@@ -133,7 +133,9 @@ def main() -> int:
 
 
 def _page(table: str) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"], capture_output=True, text=True, check=False
+    )
     return (
         "# UCSD Ped2, all 2,010 test frames\n\n"
         "`make bench-ped2` printed this. Causal: no frame's score knows a later frame or the clip's range;\n"

@@ -93,7 +93,9 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train for this many steps.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same footage: same model.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps and footage: same model.")
+    ] = 0,
     memory: Annotated[MemoryKind | None, typer.Option(help="Kind of memory. [default: the preset's]")] = None,
     fps: Fps = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model file that exists.")] = False,

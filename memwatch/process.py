@@ -131,6 +131,9 @@ _MENDABLE = {
     errno.EACCES: "Choose a file or folder that you may use",
     errno.EPERM: "Choose a file or folder that you may use",
     errno.EROFS: "Choose a folder that you may write to",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ENOTDIR: "A part of its path is a file; choose another",
+    errno.ELOOP: "Its links lead in a circle; choose another",
     errno.EMFILE: "Raise the limit on open files (ulimit -n)",
 }
 """What the user can do about an operating system's refusal that no task put into better words."""

@@ -125,7 +125,8 @@ def _numbers(record: dict[str, Any] | None) -> dict[str, Any] | None:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         if not path.is_file():
-            raise UsageError(f"{path}: no such model file", "give a .safetensors file that `memwatch train` made")
+            what = "is a folder" if path.is_dir() else "no such model file"
+            raise UsageError(f"{path}: {what}", "give a .safetensors file that `memwatch train` made")
         _check_whole(path)
         with safe_open(str(path), framework="pt") as file:
             text = (file.metadata() or {}).get("memwatch")

@@ -171,10 +171,10 @@ def train(
         precision=run.precision,
         threads=torch.get_num_threads(),
     )
-    save_model(model, out)
     pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]
     draw_loss(run.losses, pictures[0])
     draw_predictions(model, clips, pictures[1])
+    save_model(model, out)  # last: a model that is there is whole
     checkpoint.unlink(missing_ok=True)
     return TrainReport(
         out,

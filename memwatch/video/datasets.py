@@ -78,6 +78,8 @@ def find_clips(path: str | Path, *, part: Part = "any") -> DataSet:
                 "Name a file or folder; memwatch watch takes cameras",
             )
         raise UsageError(f"{path}: no such file or folder", "Check the path")
+    if not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path}: is neither a file nor a folder", "Name a recording or a folder of them")
     for root in (path, *_absolute(path).parents[:3]):
         rule = _rule_of(root)
         if rule and (found := _of_layout(rule, root, path, part)):

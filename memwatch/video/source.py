@@ -71,6 +71,8 @@ def open_source(text: str, *, fps: float | None = None, name: str | None = None,
         return CameraSource(_camera_address(text), name=name, clock=clock or SystemClock())
     if not path.exists():
         raise UsageError(f"{text}: no such file or folder", "check the path")
+    if not path.is_file():  # a pipe would wait for ever
+        raise UsageError(f"{text}: is neither a file nor a folder", "name a recording, or a camera's address")
     return RecordedSource(path, name=name)
 
 

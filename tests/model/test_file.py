@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
 def test_a_path_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
     assert "no such model file" in refused(tmp_path / "missing.safetensors")
     (tmp_path / "folder.safetensors").mkdir()
-    assert "no such model file" in refused(tmp_path / "folder.safetensors")
+    assert "is a folder" in refused(tmp_path / "folder.safetensors")
 
 
 @pytest.mark.parametrize("share", [0.0005, 0.01, 0.3, 0.9, 0.9999])
