@@ -214,7 +214,7 @@ class _Scored:
             causal=protocols.causal(self.values, self.labels),
             paper=protocols.paper_of(self.values, self.labels),
             paper_smoothed=protocols.paper_of(self.values, self.labels, smoothing=SMOOTHING_FRAMES),
-            mnad_paper=protocols.paper_of(mnad, self.labels),
+            mnad_paper=protocols.paper(self.psnr, self.distance, self.labels),
             mnad_paper_smoothed=protocols.paper_of(mnad, self.labels, smoothing=SMOOTHING_FRAMES),
             psnr_causal=protocols.causal([-p for p in self.psnr], self.labels),
             pixel_auc=self.pixels.value() if self.masked else None,
