@@ -17,8 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LEVELS = 3
-
 
 def _pair(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(

@@ -43,20 +43,21 @@ def learn_scene(footage: Footage, targets: Sequence[tuple[int, int]]) -> Footage
             kept[number].append(state)
     if sum(map(bool, kept)) < FOLDS:
         return None
-    folds = [_fit(kept, footage, leave_out=fold) for fold in range(FOLDS)]
+    fold = _folds(footage, kept)
+    memories = [_fit(kept, fold, leave_out=number) for number in range(FOLDS)]
     stretches = [
-        np.stack([folds[_fold(footage, number)].novelty(state) for state in some]).max(axis=0)
+        np.stack([memories[fold[number]].novelty(state) for state in some]).max(axis=0)
         for number, some in enumerate(kept)
         if some
     ]
     wanted = set(targets)
     nothing = np.zeros_like(stretches[0])
     found = {
-        (number, index): folds[_fold(footage, number)].novelty(state) if settled else nothing
+        (number, index): memories[fold[number]].novelty(state) if settled else nothing
         for number, index, state, settled in _states(footage)
         if (number, index) in wanted
     }
-    return FootageScene(_fit(kept, footage, leave_out=None), [found[t] for t in targets], np.stack(stretches))
+    return FootageScene(_fit(kept, fold, leave_out=None), [found[t] for t in targets], np.stack(stretches))
 
 
 def _states(footage: Footage) -> Iterator[tuple[int, int, NDArray[np.float32], bool]]:
@@ -69,17 +70,21 @@ def _states(footage: Footage) -> Iterator[tuple[int, int, NDArray[np.float32], b
             yield number, index, running.push(scaled(frame), time), running.settled
 
 
-def _fold(footage: Footage, number: int) -> int:
-    """Whole clips are left out together; with too few clips, stretches of one are."""
-    names = list(dict.fromkeys(r.name for r in footage.recordings))
-    return (names.index(footage.recordings[number].name) if len(names) >= FOLDS else number) % FOLDS
+def _folds(footage: Footage, kept: Sequence[Sequence[NDArray[np.float32]]]) -> list[int]:
+    """Each recording's fold. Whole clips are left out together; with too few clips, stretches of one are. Only those
+    that have something to say are dealt out, so that no fold holds all of them."""
+    names = list(dict.fromkeys(r.name for r, some in zip(footage.recordings, kept, strict=True) if some))
+    if len(names) >= FOLDS:
+        return [names.index(r.name) % FOLDS if r.name in names else 0 for r in footage.recordings]
+    dealt = np.cumsum([bool(some) for some in kept]) - 1
+    return [int(place) % FOLDS for place in dealt]
 
 
-def _fit(kept: Sequence[Sequence[NDArray[np.float32]]], footage: Footage, *, leave_out: int | None) -> SceneMemory:
+def _fit(kept: Sequence[Sequence[NDArray[np.float32]]], fold: Sequence[int], *, leave_out: int | None) -> SceneMemory:
     states = [
         state
-        for number, some in enumerate(kept)
-        if leave_out is None or _fold(footage, number) != leave_out
+        for number, some in zip(fold, kept, strict=True)
+        if leave_out is None or number != leave_out
         for state in some
     ]
     return SceneMemory.fit(np.stack(states[:: max(1, len(states) // MOST_STATES)]))

@@ -134,3 +134,14 @@ def test_whole_clips_are_left_out_together() -> None:
     assert found is not None
     assert min(found.held_out[0][CELL], found.held_out[1][CELL]) > 0.01
     assert found.held_out[2][CELL] < 0.01
+
+
+def test_short_clips_between_long_ones_leave_no_fold_alone() -> None:
+    """Every fourth clip settles; dealt out over all clips they would share one fold, and nobody could vouch."""
+    shown = footage(
+        *(recording(f"clip-{i}", seconds=1.5 if i % FOLDS else 5, moving=False) for i in range(3 * FOLDS + 1))
+    )
+    found = learn_scene(shown, [(0, 30), (1, 10)])
+    assert found is not None
+    assert len(found.stretches) == 4
+    assert not found.held_out[1].any()
