@@ -106,6 +106,8 @@ class Observation:
     regions: tuple[Region, ...]
     map: Grid | None = None
     """-log10 tail probability per cell; never written into rows."""
+    cues: dict[str, Grid] = field(default_factory=dict)
+    """What each cue alone says per cell, on the map's scale; never written into rows."""
 
 
 @dataclass(frozen=True, slots=True)

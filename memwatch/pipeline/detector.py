@@ -91,7 +91,8 @@ class Detector:
 
     def _observe(self, clip: Clip, prediction: Prediction) -> Observation:
         error = squared_error(prediction.frame, clip.target)
-        grid = self.calibration.map(self._cues.read(clip, prediction, error))
+        rarity = self.calibration.rarity(self._cues.read(clip, prediction, error))
+        grid = self.calibration.map(rarity)
         value = float(grid.max())
         regularity = regularity_error(error)
         anomalous = value > self.calibration.threshold
@@ -112,4 +113,6 @@ class Detector:
             learned=teaches,
         )
         found = regions(grid, self.calibration.threshold, (width, height)) if anomalous else ()
-        return Observation(frame.source, frame.index, frame.time, frame.seconds, (width, height), score, found, grid)
+        return Observation(
+            frame.source, frame.index, frame.time, frame.seconds, (width, height), score, found, grid, rarity
+        )

@@ -177,15 +177,21 @@ class Calibration:
         gate = float(np.quantile(regularity, GATE_QUANTILE))
         return cls(fitted, gate, threshold, frames, seconds, scene, scales)
 
-    def map(self, cues: dict[str, Grid]) -> Grid:
-        """Each cue's values (gh, gw) to one map (gh, gw) of -log10 tail probabilities.
+    def rarity(self, cues: dict[str, Grid]) -> dict[str, Grid]:
+        """Each cue's values (gh, gw) to its -log10 tail probabilities, a slow one's on the scale of the others."""
+        return {
+            name: calibration(cues[name]) * np.float32(self.scales.get(name, 1.0))
+            for name, calibration in self.cues.items()
+        }
+
+    def map(self, rarity: dict[str, Grid]) -> Grid:
+        """What all cues say together, from each one's `rarity`: one map (gh, gw).
 
         Cues of the moment add up where several see the same thing (`combine`). A slow one sees other things and is
         rare by another measure: it stands beside them on a scale on which its threshold is theirs.
         """
-        rarity = {name: calibration(cues[name]) for name, calibration in self.cues.items()}
         moment = [values for name, values in rarity.items() if name not in SLOW]
-        slow = [values * np.float32(self.scales[name]) for name, values in rarity.items() if name in SLOW]
+        slow = [values for name, values in rarity.items() if name in SLOW]
         return np.asarray(np.maximum.reduce([combine(moment), *slow]), dtype=np.float32)
 
     def to_record(self) -> dict[str, Any]:

@@ -168,8 +168,8 @@ def test_a_constant_cue_beside_another_changes_no_decision() -> None:
     odd = values.copy()
     odd[::3, 2, 2] *= 40
     for frame in odd:
-        decided = both.map({"prediction": frame, "motion": np.zeros_like(frame)}).max() > both.threshold
-        assert decided == (alone.map({"prediction": frame}).max() > alone.threshold)
+        decided = both.map(both.rarity({"prediction": frame, "motion": np.zeros_like(frame)})).max() > both.threshold
+        assert decided == (alone.map(alone.rarity({"prediction": frame})).max() > alone.threshold)
 
 
 @given(st.lists(st.floats(0, 12), min_size=2, max_size=5))
@@ -226,7 +226,7 @@ def slow(stretches: NDArray[np.float32]) -> Calibration:
 
 def calm(calibration: Calibration, scene: NDArray[np.float32]) -> float:
     """The score of a frame with nothing but its slow cue."""
-    return float(calibration.map({"prediction": np.zeros((6, 8), np.float32), "scene": scene}).max())
+    return float(calibration.map(calibration.rarity({"prediction": np.zeros((6, 8), np.float32), "scene": scene})).max())
 
 
 def test_a_slow_cue_is_measured_by_stretches_and_not_by_frames() -> None:
@@ -254,9 +254,9 @@ def test_a_slow_cue_adds_nothing_to_the_others_and_takes_nothing_from_them() -> 
     calibration = slow(maps(8, 100))
     odd = maps(10)[0] * 5
     alone = calibration.cues["prediction"](odd)
-    quiet = calibration.map({"prediction": odd, "scene": np.zeros((6, 8), np.float32)})
+    quiet = calibration.map(calibration.rarity({"prediction": odd, "scene": np.zeros((6, 8), np.float32)}))
     np.testing.assert_array_equal(quiet, alone)
-    loud = calibration.map({"prediction": odd, "scene": maps(8, 100).max(axis=0) * 50})
+    loud = calibration.map(calibration.rarity({"prediction": odd, "scene": maps(8, 100).max(axis=0) * 50}))
     assert (loud >= alone).all()
     assert loud.max() > alone.max()
 
@@ -273,7 +273,7 @@ def test_a_slow_cue_there_and_back() -> None:
     back = Calibration.from_record(one.to_record(), "m.safetensors")
     assert back.scales == one.scales
     frame = {"prediction": maps(9)[0], "scene": maps(8)[0] * 20}
-    np.testing.assert_array_equal(back.map(frame), one.map(frame))
+    np.testing.assert_array_equal(back.map(back.rarity(frame)), one.map(one.rarity(frame)))
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), "3 bars"])
@@ -288,7 +288,7 @@ def test_a_scale_that_cannot_be_calculated_with_is_refused(scale: Any) -> None:
 def test_the_threshold_lets_one_normal_frame_in_a_thousand_over() -> None:
     calibration = Calibration.fit({"prediction": maps(6, 1000)}, np.linspace(0, 1, 1000), seconds=100)
     fresh = maps(7, 4000)
-    over = sum(float(calibration.map({"prediction": grid}).max()) > calibration.threshold for grid in fresh)
+    over = sum(float(calibration.map(calibration.rarity({"prediction": grid})).max()) > calibration.threshold for grid in fresh)
     assert 0 <= over <= 16
     assert calibration.gate == pytest.approx(0.95)
 
@@ -304,7 +304,7 @@ def test_there_and_back() -> None:
     back = Calibration.from_record(one.to_record(), "m.safetensors")
     assert (back.gate, back.threshold, back.frames, back.seconds) == (one.gate, one.threshold, 60, 6.0)
     frame = {"prediction": maps(9)[0] * 5, "motion": maps(8)[0] * 100}
-    np.testing.assert_array_equal(back.map(frame), one.map(frame))
+    np.testing.assert_array_equal(back.map(back.rarity(frame)), one.map(one.rarity(frame)))
 
 
 @pytest.mark.parametrize(
