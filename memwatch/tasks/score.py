@@ -17,6 +17,7 @@ from memwatch.pipeline import run_session
 from memwatch.sinks import EventFile, Marked, ScoreRows, Sink
 from memwatch.tasks.colour import check_colour
 from memwatch.tasks.progress import Progress, Steps
+from memwatch.tasks.run_files import remove_report_files, report_sinks
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import Tally
 from memwatch.video import ClipRef, find_clips, open_source
@@ -159,6 +160,9 @@ def _score_clip(
         check_colour(source, loaded)
         rows = stack.enter_context(ScoreRows(folder, format=fmt))
         sinks: list[Sink] = [rows, stack.enter_context(EventFile(folder / "events.ndjson", model=loaded.about()))]
+        sinks += report_sinks(
+            folder, stack, source, verb="score", address=str(clip.path), loaded=loaded, learn=learn
+        )
         if annotate:
             sinks.append(stack.enter_context(Marked(folder / "marked.mp4", fps=source.fps or 10.0)))
         events = EventBuilder(clip.name, EventConfig())
@@ -184,6 +188,7 @@ def _clear(folder: Path) -> None:
     for name in RESULTS:
         with suppress(OSError):
             (folder / name).unlink()
+    remove_report_files(folder)
     with suppress(OSError):
         folder.rmdir()
 

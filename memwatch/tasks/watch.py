@@ -14,6 +14,7 @@ from memwatch.pipeline import Interrupted, run_session
 from memwatch.sinks import EventFile, EventLines, Marked, ScoreRows, Sink, Timeline
 from memwatch.tasks.colour import ColourNote, check_colour
 from memwatch.tasks.progress import Progress, Steps
+from memwatch.tasks.run_files import report_sinks
 from memwatch.tasks.score import prepare_folder, require_scores
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import Tally
@@ -85,6 +86,8 @@ def watch(
         if camera.live:
             sinks.append(ColourNote(loaded, progress))
         files = _files(out, camera, loaded, sinks, stack) if out is not None else []
+        if out is not None:
+            sinks += report_sinks(out, stack, camera, verb="watch", address=source, loaded=loaded, learn=learn)
         steps = Steps(progress)
         progress.start("watching", None if camera.live else camera.length)
         stopped: Interrupted | None = None

@@ -67,7 +67,7 @@ def test_out_holds_the_clip_the_scores_the_events_and_the_timeline(
 ) -> None:
     report, events = run(colour_model, clip, out=tmp_path / "out")
     files = {"marked.mp4", "scores.csv", "regions.csv", "events.ndjson", "timeline.png"}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == files
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files | {"run.json", "pictures"}
     assert set(report.files) == {tmp_path / "out" / name for name in files}
     assert [json.loads(line)["id"] for line in (tmp_path / "out/events.ndjson").read_text().splitlines()] == [
         event["id"] for event in events
@@ -121,7 +121,7 @@ def test_ctrl_c_finishes_events_and_files(colour_model: Trained, clip: Path, tmp
     event = json.loads(stream.getvalue().splitlines()[-1])
     assert (event["state"], event["end_reason"]) == ("closed", "shutdown")
     assert {path.name for path in out.iterdir()} == {
-        "marked.mp4", "scores.csv", "regions.csv", "events.ndjson", "timeline.png"
+        "marked.mp4", "scores.csv", "regions.csv", "events.ndjson", "timeline.png", "run.json", "pictures"
     }  # fmt: skip
     assert len(scores(out / "scores.csv")) == caught.value.tally.read
 
