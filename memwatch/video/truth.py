@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memwatch.errors import MemwatchError
+from memwatch.types import Box
 from memwatch.video import truth_files
 from memwatch.video.listing import visible
 from memwatch.video.quiet import decoder_errors
@@ -19,6 +20,8 @@ from memwatch.video.truth_files import BoxTruth, Labels, Span
 Mask = NDArray[np.bool_]
 MaskReader = Callable[[int], Mask]
 """Frame index (from 0) to bool (H, W) at the source's size; reads from disk when called."""
+BoxReader = Callable[[int], tuple[tuple[int, Box], ...]]
+"""Frame index (from 0) to (anomaly, box) pairs: anomalies counted from 0, boxes inside the picture."""
 
 _ASPECT_TOLERANCE = 0.02
 """Rounding to whole (or even) pixels changes an aspect ratio by less than this."""
@@ -53,6 +56,8 @@ class Truth:
     """bool (N,), one a frame."""
     masks: MaskReader | None
     """None where only frames are labelled."""
+    boxes: BoxReader | None = None
+    """Which anomaly is where; None where the masks do not say which pixels belong to one."""
 
 
 def load_truth(ref: TruthRef, *, frames: int, size: tuple[int, int]) -> Truth:
@@ -66,11 +71,14 @@ def load_truth(ref: TruthRef, *, frames: int, size: tuple[int, int]) -> Truth:
             is not the clip's.
     """
     masks = _masks(ref, frames=frames, size=size) if ref.masks else None
+    boxes = None
+    if ref.masks and ref.masks.suffix.casefold() == ".json":
+        boxes = _reader_of_boxes(_boxes(ref, ref.masks, frames=frames, size=size), size)
     if ref.labels:
-        return Truth(_labels(ref, frames=frames, size=size), masks)
+        return Truth(_labels(ref, frames=frames, size=size), masks, boxes)
     if masks is None:
         raise MemwatchError(f"Clip {ref.clip} has neither labels nor masks", "Add <clip>.json or labels.csv")
-    return Truth(np.array([masks(i).any() for i in range(frames)], dtype=bool), masks)
+    return Truth(np.array([masks(i).any() for i in range(frames)], dtype=bool), masks, boxes)
 
 
 def _labels(ref: TruthRef, *, frames: int, size: tuple[int, int]) -> Labels:
@@ -143,6 +151,17 @@ def _masks_of_boxes(boxes: BoxTruth, size: tuple[int, int]) -> MaskReader:
         for x1, y1, x2, y2 in boxes.boxes.get(index, ()):
             mask[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)] = True
         return mask
+
+    return read
+
+
+def _reader_of_boxes(truth: BoxTruth, size: tuple[int, int]) -> BoxReader:
+    def read(index: int) -> tuple[tuple[int, Box], ...]:
+        inside = (
+            (track, (max(x1, 0), max(y1, 0), min(x2, size[0]), min(y2, size[1])))
+            for track, (x1, y1, x2, y2) in zip(truth.tracks.get(index, ()), truth.boxes.get(index, ()), strict=True)
+        )
+        return tuple((track, box) for track, box in inside if box[0] < box[2] and box[1] < box[3])
 
     return read
 

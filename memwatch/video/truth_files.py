@@ -35,6 +35,8 @@ class BoxTruth:
     spans: tuple[Span, ...]
     boxes: dict[int, tuple[Box, ...]]
     """Boxes by frame; a frame of a span without boxes has no entry."""
+    tracks: dict[int, tuple[int, ...]]
+    """Which anomaly, counted from 0, each of those boxes belongs to."""
 
 
 def unreadable(path: Path, why: str, remedy: str = "Fetch the file again or remove it") -> MemwatchError:
@@ -127,7 +129,8 @@ def read_boxes(path: Path) -> BoxTruth:
         frames, width, height = (int(data[key]) for key in ("frames", "width", "height"))
         spans: list[Span] = []
         boxes: dict[int, tuple[Box, ...]] = {}
-        for anomaly in data["anomalies"]:
+        tracks: dict[int, tuple[int, ...]] = {}
+        for track, anomaly in enumerate(data["anomalies"]):
             span = (int(anomaly["first"]), int(anomaly["last"]))
             if not 0 <= span[0] <= span[1] < frames:
                 raise ValueError(f"an anomaly runs from {span[0]} to {span[1]} of {frames} frames")
@@ -137,7 +140,8 @@ def read_boxes(path: Path) -> BoxTruth:
                 if not span[0] <= frame <= span[1] or x1 >= x2 or y1 >= y2:
                     raise ValueError(f"box {row} is empty or outside its anomaly's frames")
                 boxes[frame] = (*boxes.get(frame, ()), (x1, y1, x2, y2))
-        return BoxTruth(str(data.get("clip", "")), frames, (width, height), tuple(spans), boxes)
+                tracks[frame] = (*tracks.get(frame, ()), track)
+        return BoxTruth(str(data.get("clip", "")), frames, (width, height), tuple(spans), boxes, tracks)
     except KeyError as error:
         raise unreadable(path, f"{error} is missing", "See docs/metrics.md for the form") from None
     except (OSError, TypeError, ValueError) as error:

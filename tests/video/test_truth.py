@@ -28,6 +28,16 @@ def test_a_file_with_its_truth_beside_it(tmp_path: Path) -> None:
     assert not truth.masks(4).any()
 
 
+def test_boxes_know_their_anomaly_and_end_at_the_picture(tmp_path: Path) -> None:
+    touch(tmp_path / "walk.mp4")
+    first = {"first": 1, "last": 2, "boxes": [[2, 4, 3, 10, 9], [2, 30, 20, 40, 30], [2, 32, 3, 40, 9]]}
+    drawn(tmp_path / "walk.json", anomalies=[first, {"first": 2, "last": 2, "boxes": [[2, 0, 0, 1, 1]]}])
+    truth = truth_of(find_clips(tmp_path / "walk.mp4", part="test").clips[0], 6)
+    assert truth.boxes is not None
+    assert truth.boxes(1) == ()
+    assert truth.boxes(2) == ((0, (4, 3, 10, 9)), (0, (30, 20, 32, 24)), (1, (0, 0, 1, 1)))
+
+
 def test_a_folder_of_clips(tmp_path: Path) -> None:
     touch(tmp_path / "walk2.mp4", tmp_path / "walk10.mp4", tmp_path / "._walk2.mp4", tmp_path / "notes.txt")
     frames(tmp_path / "yard", ["2.jpg", "10.jpg"])
