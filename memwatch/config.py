@@ -61,6 +61,21 @@ class EventConfig(Strict):
 
 
 @dataclass(frozen=True, slots=True)
+class RegionConfig(Strict):
+    """Which regions count: those whose box is of a size that matters, as a share of the picture's area."""
+
+    min_area: float = 0.0
+    max_area: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(
+            0 <= self.min_area < self.max_area <= 1,
+            f"regions of {self.min_area:.2%} to {self.max_area:.2%} of the picture: no size lies between these",
+            "the smallest must be under the largest, both 0 … 100 %",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig(Strict):
     """Everything about a network that its weights alone don't say. Stored in the model file."""
 

@@ -90,6 +90,14 @@ class Region:
     """Source pixels."""
     peak: float
     """Highest value of the map in it."""
+    cue: str = ""
+    """The cue that says most in it; empty where nobody has asked the cues yet."""
+    ratio: float | None = None
+    """That cue's size at the peak, as a multiple of what is usual at that place."""
+    track: int | None = None
+    """Number of the thing it shows, counted from 1 in each stream; None before it has been followed."""
+    age: float = 0.0
+    """Seconds since the first region of its track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +132,12 @@ class Event:
     """The newest observation over the threshold."""
     frames_scored: int
     frames_over: int
-    boxes: tuple[tuple[float, Box, float], ...] = ()
-    """(seconds since the event's start, box, score), thinned to a few a second."""
+    cue: str = ""
+    """The cue that said most in most of its frames over the threshold; empty where no region names one."""
+    reason: str = ""
+    """The same in words for a person, with how much or how long."""
+    regions: tuple[tuple[float, Region], ...] = ()
+    """(seconds since the event's start, region), thinned to a few a second."""
     end_reason: str | None = None
     """quiet, source_end, gap, shutdown or max_length, once closed."""
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from memwatch.config import EventConfig
-from memwatch.types import Box, Event, Observation
+from memwatch.events.reasons import Causes
+from memwatch.types import Event, Observation, Region
 
 UPDATE_S = 1.0
 """Stream seconds between two updates of an open event."""
@@ -126,6 +127,8 @@ class _Stretch:
         self._since = 0
         self._trail = _Trail()
         self._trail.add(0.0, start)
+        self._causes = Causes()
+        self._causes.add(start)
 
     def quiet_for(self, observation: Observation) -> float:
         """Seconds without a frame over the threshold, up to `observation`.
@@ -148,6 +151,7 @@ class _Stretch:
         if observation.score.value > self.peak.score.value:
             self.peak = observation
         self._trail.add(observation.seconds - self.start.seconds, observation)
+        self._causes.add(observation)
 
     def event(self, source: str, phase: str, end_reason: str | None = None) -> Event:
         assert self.id is not None
@@ -160,20 +164,22 @@ class _Stretch:
             last=self.last,
             frames_scored=self.scored,
             frames_over=self.over,
-            boxes=self._trail.boxes(self.peak.seconds - self.start.seconds, self.peak),
+            cue=self._causes.cue,
+            reason=self._causes.reason,
+            regions=self._trail.regions(self.peak.seconds - self.start.seconds, self.peak),
             end_reason=end_reason,
         )
 
 
 @dataclass(slots=True)
 class _Trail:
-    """The boxes of an event: its strongest few at moments spread evenly over it."""
+    """The regions of an event: its strongest few at moments spread evenly over it."""
 
     spacing: float = MOMENT_S
-    moments: dict[float, tuple[tuple[Box, float], ...]] = field(default_factory=dict)
+    moments: dict[float, tuple[Region, ...]] = field(default_factory=dict)
 
     def add(self, at: float, observation: Observation) -> None:
-        """Keep the moment's boxes if the one before is long enough ago."""
+        """Keep the moment's regions if the one before is long enough ago."""
         latest = next(reversed(self.moments), None)
         if not observation.regions or (latest is not None and at - latest < self.spacing - EPSILON_S):
             return
@@ -183,11 +189,10 @@ class _Trail:
             self.spacing *= 2
             self.moments = dict(list(self.moments.items())[::2])
 
-    def boxes(self, peak_at: float, peak: Observation) -> tuple[tuple[float, Box, float], ...]:
+    def regions(self, peak_at: float, peak: Observation) -> tuple[tuple[float, Region], ...]:
         moments = self.moments | {peak_at: _strongest(peak)}
-        return tuple((at, *box) for at in sorted(moments) for box in moments[at])
+        return tuple((at, region) for at in sorted(moments) for region in moments[at])
 
 
-def _strongest(observation: Observation) -> tuple[tuple[Box, float], ...]:
-    ordered = sorted(observation.regions, key=lambda region: -region.peak)
-    return tuple((region.box, region.peak) for region in ordered[:BOXES_A_MOMENT])
+def _strongest(observation: Observation) -> tuple[Region, ...]:
+    return tuple(sorted(observation.regions, key=lambda region: -region.peak)[:BOXES_A_MOMENT])

@@ -33,9 +33,15 @@ def event_record(event: Event, *, seq: int, model: dict[str, Any]) -> dict[str, 
         "peak": _moment(event.peak) | {"score": _number(event.peak.score.value, 4)},
         "threshold": {"score": _number(event.peak.score.threshold, 4)},
         "frames": {"scored": event.frames_scored, "over": event.frames_over},
+        "reason": {"cue": event.cue, "text": event.reason} if event.cue else None,
         "boxes": [
-            {"t": _number(at, 3), "xywh": _relative(box, event.start.size), "score": _number(score, 4)}
-            for at, box, score in event.boxes
+            {
+                "t": _number(at, 3),
+                "xywh": _relative(region.box, event.start.size),
+                "score": _number(region.peak, 4),
+                "track": region.track,
+            }
+            for at, region in event.regions
         ],
         "model": model,
     }

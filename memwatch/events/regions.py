@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from memwatch.config import RegionConfig
 from memwatch.types import Box, Grid, Region
 
 STEP = 4
@@ -57,6 +58,12 @@ def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...
         found.append(_one_cell(map, region.peak, size) if small else region)
     found.sort(key=lambda region: -region.peak)
     return tuple(_merged(found[: 2 * MOST])[:MOST])
+
+
+def of_size(found: tuple[Region, ...], config: RegionConfig, size: tuple[int, int]) -> tuple[Region, ...]:
+    """Those of the regions whose box takes a share of the (width, height) picture that `config` lets pass."""
+    smallest, largest = (share * size[0] * size[1] for share in (config.min_area, config.max_area))
+    return tuple(region for region in found if smallest <= _area(region.box) <= largest)
 
 
 def _upsample(map: Grid, level: float, size: tuple[int, int]) -> Grid:

@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from memwatch.events import regions
+from memwatch.config import RegionConfig
+from memwatch.events import Tracker, of_size, regions, with_cues
 from memwatch.runtime import Runtime
 from memwatch.scoring import Calibration, CueReader, psnr, regularity_error, squared_error
-from memwatch.types import Clip, Observation, Prediction, Score, State
+from memwatch.scoring.calibration import PLACELESS
+from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score, State
 
 QUARANTINE_S = 2.0
 """A normal frame teaches the memory only after so many seconds in which nothing was anomalous, so that something
@@ -17,11 +19,12 @@ found late has taught nothing."""
 
 
 class Detector:
-    """Holds one stream's memory state and what waits to be learned; the calibration and the network are shared.
+    """Holds one stream's memory state, what waits to be learned and what is followed; the calibration and the network
+    are shared.
 
     A frame is scored with the memory from before it. Frames whose regularity error is at most γ and whose score is
     under the threshold may teach, after the quarantine. `learn=False` freezes the memory; `rate` overrides the
-    model's own.
+    model's own. A frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass.
     """
 
     def __init__(
@@ -32,13 +35,16 @@ class Detector:
         state: State | None = None,
         learn: bool = True,
         rate: float | None = None,
+        sizes: RegionConfig | None = None,
     ) -> None:
         self.runtime = runtime
         self.calibration = calibration
         self.state: State = runtime.new_state() if state is None else state
         self.learn = learn and bool(self.state)
         self.rate = rate
+        self.sizes = sizes or RegionConfig()
         self.learned = 0
+        self._tracker = Tracker()
         self._cues = CueReader(calibration.cues, calibration.scene)
         self._waiting: deque[tuple[float, Any]] = deque()
 
@@ -62,9 +68,10 @@ class Detector:
             self.learned += learned
         return done
 
-    def forget_waiting(self) -> None:
-        """At a break in the stream nothing that waits has been proven normal."""
+    def at_gap(self) -> None:
+        """At a break in the stream nothing that waits has been proven normal, and nothing that is followed goes on."""
         self._waiting.clear()
+        self._tracker.forget()
 
     def _within_quarantine(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         if not self.learn:
@@ -91,14 +98,19 @@ class Detector:
 
     def _observe(self, clip: Clip, prediction: Prediction) -> Observation:
         error = squared_error(prediction.frame, clip.target)
-        rarity = self.calibration.rarity(self._cues.read(clip, prediction, error))
+        cues = self._cues.read(clip, prediction, error)
+        rarity = self.calibration.rarity(cues)
         grid = self.calibration.map(rarity)
         value = float(grid.max())
         regularity = regularity_error(error)
-        anomalous = value > self.calibration.threshold
         frame = clip.frame
-        height, width = frame.image.shape[:2]
-        teaches = self.learn and not anomalous and regularity <= self.calibration.gate
+        size = frame.image.shape[1], frame.image.shape[0]
+        over = value > self.calibration.threshold
+        found = self._regions(grid, cues, rarity, size) if over else ()
+        found = self._tracker.link(found, frame.seconds)
+        anomalous = bool(found)
+        # What is over the threshold and of no size that matters raises no alarm, but nothing is to be learned from it.
+        teaches = self.learn and not over and regularity <= self.calibration.gate
         if anomalous:
             self._waiting.clear()
         elif teaches:
@@ -112,7 +124,13 @@ class Detector:
             anomalous=anomalous,
             learned=teaches,
         )
-        found = regions(grid, self.calibration.threshold, (width, height)) if anomalous else ()
-        return Observation(
-            frame.source, frame.index, frame.time, frame.seconds, (width, height), score, found, grid, rarity
-        )
+        return Observation(frame.source, frame.index, frame.time, frame.seconds, size, score, found, grid, rarity)
+
+    def _regions(
+        self, grid: Grid, cues: dict[str, Grid], rarity: dict[str, Grid], size: tuple[int, int]
+    ) -> tuple[Region, ...]:
+        """The regions of a size that matters, each with the cue that raised it."""
+        found = of_size(regions(grid, self.calibration.threshold, size), self.sizes, size)
+        fitted = self.calibration.cues
+        ratios = {name: cues[name] / fitted[name].usual for name in fitted if name not in PLACELESS}
+        return with_cues(found, grid, rarity=rarity, ratios=ratios, size=size)

@@ -51,7 +51,7 @@ def run_session(
             clip = window.push(frame)
             if window.broke:
                 path.flush()
-                detector.forget_waiting()
+                detector.at_gap()
                 path.end_events("gap")
             path.unscored.append((frame, clip))
             if len(path.unscored) < batch:

@@ -15,7 +15,8 @@ from memwatch.types import Frame, Observation, Region, Score
 RowFormat = Literal["csv", "ndjson"]
 
 SCORE_COLUMNS = ("frame", "seconds", "raw", "score", "state")
-REGION_COLUMNS = ("frame", "x", "y", "width", "height", "score")
+REGION_COLUMNS = ("frame", "x", "y", "width", "height", "score", "track", "cue", "ratio")
+"""Columns are only ever added, at the end: readers of older files stay right."""
 
 
 class ScoreRows(Sink):
@@ -25,7 +26,9 @@ class ScoreRows(Sink):
     (calibrated; the threshold belongs to it) and state: `scored`; `filled`, a frame before the network has
     seen enough, which carries the score that follows it (the one before where none follows); `broken`, a
     frame that could not be decoded, with nothing but its number; `unscored`, in a source without a single
-    score. Rows count every frame: numbers that the source skips are broken ones.
+    score. Rows count every frame: numbers that the source skips are broken ones. A region's are its box in source
+    pixels, its score, its track's number, and the cue that says most in it with that cue's size as a multiple of
+    what is usual there.
 
     folder: made when missing; its score files are replaced when the sink closes.
     Raises MemwatchError naming the file that can't be written.
@@ -94,7 +97,9 @@ class _Csv:
         self._score_writer.writerow((index, _text(seconds, ".3f"), _text(raw), _text(value), state))
         for region in regions:
             x1, y1, x2, y2 = region.box
-            self._region_writer.writerow((index, x1, y1, x2 - x1, y2 - y1, _text(region.peak)))
+            box = (x1, y1, x2 - x1, y2 - y1)
+            why = (region.track, region.cue, _text(region.ratio, ".4g"))
+            self._region_writer.writerow((index, *box, _text(region.peak), *why))
 
     def close(self) -> None:
         # Scores last: where scores.csv is, everything is.
@@ -134,9 +139,18 @@ class _Ndjson:
         self._file.abort()
 
 
-def _region(region: Region) -> dict[str, float | None]:
+def _region(region: Region) -> dict[str, float | str | None]:
     x1, y1, x2, y2 = region.box
-    return {"x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1, "score": _number(region.peak)}
+    return {
+        "x": x1,
+        "y": y1,
+        "width": x2 - x1,
+        "height": y2 - y1,
+        "score": _number(region.peak),
+        "track": region.track,
+        "cue": region.cue or None,
+        "ratio": _number(region.ratio, ".4g"),
+    }
 
 
 def _text(value: float | None, format: str = ".9g") -> str:

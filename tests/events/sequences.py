@@ -14,11 +14,11 @@ WALL = 1_772_399_051.0
 
 
 def observation(index: int, seconds: float, value: float, *, threshold: float = 2.0) -> Observation:
-    """One frame of a 200 × 100 picture; a frame over the threshold has one region."""
+    """One frame of a 200 × 100 picture; a frame over the threshold has one region, of something that is too fast."""
     over = value >= threshold
     score = Score(error=0.01, psnr=30.0, distance=0.1, value=value, threshold=threshold, anomalous=over)
-    region = (Region(box=(20, 10, 60, 50), area=1600, peak=value),) if over else ()
-    return Observation("yard", index, WALL + seconds, seconds, (200, 100), score, region)
+    region = Region(box=(20, 10, 60, 50), area=1600, peak=value, cue="motion", ratio=2.4, track=1)
+    return Observation("yard", index, WALL + seconds, seconds, (200, 100), score, (region,) if over else ())
 
 
 def read(text: str, fps: float = 10.0) -> Iterator[Observation]:

@@ -99,13 +99,13 @@ def test_updates_once_a_second() -> None:
 
 def test_boxes_are_thinned_to_five_moments_a_second() -> None:
     closed = events("#" * 30, PLAIN, fps=30.0)[-1]
-    assert [round(at, 2) for at, _, _ in closed.boxes] == [0.0, 0.2, 0.4, 0.6, 0.8]
-    assert closed.boxes[0][1:] == ((20, 10, 60, 50), 3.0)
+    assert [round(at, 2) for at, _ in closed.regions] == [0.0, 0.2, 0.4, 0.6, 0.8]
+    assert (closed.regions[0][1].box, closed.regions[0][1].peak) == ((20, 10, 60, 50), 3.0)
 
 
 def test_boxes_of_a_long_event_stay_few_and_cover_it() -> None:
     closed = events("#" * 1100, EventConfig(max_length_s=120.0))[-1]
-    times = [at for at, _, _ in closed.boxes]
+    times = [at for at, _ in closed.regions]
     assert 50 < len(times) <= MOST_BOXES
     assert times[0] == 0.0
     assert times[-1] > 105.0
@@ -115,7 +115,7 @@ def test_boxes_of_a_long_event_stay_few_and_cover_it() -> None:
 
 def test_the_peak_is_always_among_the_boxes() -> None:
     closed = events("####9###", PLAIN, fps=100.0)[-1]
-    assert (0.04, (20, 10, 60, 50), 9.0) in [(round(at, 2), box, score) for at, box, score in closed.boxes]
+    assert (0.04, 9.0) in [(round(at, 2), region.peak) for at, region in closed.regions]
 
 
 def test_finish_leaves_a_builder_as_new() -> None:
@@ -171,4 +171,4 @@ def test_any_sequence(text: str, config: EventConfig, gaps: set[int]) -> None:
         length = closed.last.seconds - closed.start.seconds
         assert config.min_length_s - 1e-6 <= length <= config.max_length_s + 1e-6
         assert not any(closed.start.index < gap <= closed.last.index for gap in gaps), "a gap inside an event"
-        assert len(closed.boxes) <= MOST_BOXES
+        assert len(closed.regions) <= MOST_BOXES

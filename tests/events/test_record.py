@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from memwatch.config import EventConfig
 from memwatch.events import event_record
-from memwatch.types import Event
+from memwatch.types import Event, Region
 
 from .sequences import events
 
@@ -35,10 +35,11 @@ def test_an_end_in_full() -> None:
         "peak": {"wall": "2026-03-01T21:04:11.300Z", "stream_s": 0.3, "frame": 3, "score": 5.0},
         "threshold": {"score": 2.0},
         "frames": {"scored": 14, "over": 14},
+        "reason": {"cue": "motion", "text": "moves 2.4 times faster than usual here"},
         "model": {"id": "walkway"},
     }
-    assert boxes[0] == {"t": 0.0, "xywh": [0.1, 0.1, 0.2, 0.4], "score": 3.0}
-    assert boxes[1] == {"t": 0.1, "xywh": [0.1, 0.1, 0.2, 0.4], "score": 5.0}
+    assert boxes[0] == {"t": 0.0, "xywh": [0.1, 0.1, 0.2, 0.4], "score": 3.0, "track": 1}
+    assert boxes[1] == {"t": 0.1, "xywh": [0.1, 0.1, 0.2, 0.4], "score": 5.0, "track": 1}
 
 
 def test_what_is_open_has_no_end() -> None:
@@ -66,6 +67,12 @@ def test_no_nan_and_no_infinity() -> None:
 
 
 def test_boxes_are_shares_of_the_picture() -> None:
-    event = replace(told()[-1], boxes=((1.23456, (0, 33, 200, 100), 3.14159265),))
+    region = Region(box=(0, 33, 200, 100), area=13400, peak=3.14159265, track=7)
+    event = replace(told()[-1], regions=((1.23456, region),))
     (box,) = event_record(event, seq=1, model=MODEL)["boxes"]
-    assert box == {"t": 1.235, "xywh": [0.0, 0.33, 1.0, 0.67], "score": 3.1416}
+    assert box == {"t": 1.235, "xywh": [0.0, 0.33, 1.0, 0.67], "score": 3.1416, "track": 7}
+
+
+def test_an_event_without_a_cue_gives_no_reason() -> None:
+    line = event_record(replace(told()[-1], cue="", reason=""), seq=1, model=MODEL)
+    assert line["reason"] is None

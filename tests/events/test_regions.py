@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memwatch.events import regions
-from memwatch.types import Grid
+from memwatch.config import RegionConfig
+from memwatch.errors import UsageError
+from memwatch.events import of_size, regions
+from memwatch.types import Grid, Region
 
 SIZE = (240, 160)
 
@@ -84,6 +86,28 @@ def test_at_most_twenty() -> None:
 def test_a_map_without_a_finite_maximum_is_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         regions(grid(r1c1=float("nan")), 2.0, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        (RegionConfig(), [100, 1000, 5000]),
+        (RegionConfig(min_area=0.05), [1000, 5000]),
+        (RegionConfig(min_area=0.05, max_area=0.05 + 1e-6), [1000]),  # both ends included
+        (RegionConfig(max_area=0.01), [100]),
+        (RegionConfig(min_area=0.3), []),
+    ],
+)
+def test_sizes_are_shares_of_the_picture_that_boxes_take(config: RegionConfig, kept: list[int]) -> None:
+    boxes = [(0, 0, 10, 10), (50, 50, 60, 150), (0, 0, 100, 50)]
+    found = tuple(Region(box=box, area=1, peak=3.0) for box in boxes)
+    assert [(r.box[2] - r.box[0]) * (r.box[3] - r.box[1]) for r in of_size(found, config, (200, 100))] == kept
+
+
+@pytest.mark.parametrize("sizes", [(0.2, 0.1), (0.1, 0.1), (-0.1, 1.0), (0.0, 1.1), (float("nan"), 1.0)])
+def test_sizes_that_nothing_can_have_are_refused(sizes: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="no size lies between"):
+        RegionConfig(*sizes)
 
 
 @settings(max_examples=150, deadline=None)

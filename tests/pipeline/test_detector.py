@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memwatch.config import RegionConfig
 from memwatch.model import Model
 from memwatch.pipeline import Detector
 from memwatch.pipeline.detector import QUARANTINE_S
@@ -83,7 +84,7 @@ def test_a_break_forgets_what_waits() -> None:
     clips = scripted.clips("." * 10, fps=1)
     detector.step(clips[:5])
     assert learned(detector) == (1, 2, 3)
-    detector.forget_waiting()
+    detector.at_gap()
     detector.step(clips[5:])
     assert learned(detector) == (1, 2, 3, 6, 7, 8)
 
@@ -175,7 +176,9 @@ def test_eight_at_once_decide_as_one_by_one(made: Model) -> None:
     assert [o.index for o in together] == [o.index for o in alone]
     assert [o.score.anomalous for o in together] == [o.score.anomalous for o in alone]
     assert [o.score.learned for o in together] == [o.score.learned for o in alone]
-    assert [[r.box for r in o.regions] for o in together] == [[r.box for r in o.regions] for o in alone]
+    for name in ("box", "cue", "track", "age"):
+        told = [[[getattr(r, name) for r in o.regions] for o in found] for found in (together, alone)]
+        assert told[0] == told[1], name
     apart = [abs(o.score.value - other.score.value) for o, other in zip(together, alone, strict=True)]
     assert max(apart) < 1e-3
     assert eight.learned == one.learned
@@ -212,7 +215,47 @@ def test_an_observation_says_what_was_seen_and_where(made: Model) -> None:
     assert odd.score.psnr < calm.score.psnr
     assert odd.score.error > calm.score.error
     assert odd.regions
-    x1, _, x2, _ = odd.regions[0].box
+    first = odd.regions[0]
+    x1, _, x2, _ = first.box
     assert x1 < 14
     assert x2 > 0
+    assert first.cue in odd.cues
+    assert (first.ratio is None) == (first.cue == "oddity")  # the head compares with no place
     assert not calm.regions
+
+
+# What is followed, and what is too small or too large to matter
+
+
+def test_a_thing_keeps_its_number_and_a_break_ends_it() -> None:
+    detector = scripted.detector(scripted.Script())
+    clips = scripted.clips("..###.##.", fps=10)
+    found = [*detector.step(clips[:7])]
+    detector.at_gap()
+    found += detector.step(clips[7:])
+    told = [[(r.track, round(r.age, 3)) for r in o.regions] for o in found]
+    assert told == [[], [], [(1, 0.0)], [(1, 0.1)], [(1, 0.2)], [], [(1, 0.4)], [(2, 0.0)], []]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "anomalous"),
+    [
+        (RegionConfig(), True),
+        (RegionConfig(min_area=1.0 - 1e-9), True),
+        (RegionConfig(max_area=0.99), False),  # the whole picture is odd
+        (RegionConfig(min_area=0.5, max_area=0.9), False),
+    ],
+)
+def test_a_frame_whose_regions_are_all_of_the_wrong_size_is_not_anomalous(sizes: RegionConfig, anomalous: bool) -> None:
+    detector = scripted.detector(scripted.Script(), sizes=sizes)
+    seen = detector.step(scripted.clips("..#.", fps=10))[2]
+    assert seen.score.anomalous == bool(seen.regions) == anomalous
+    assert seen.score.value > seen.score.threshold
+    assert not seen.score.learned
+
+
+def test_what_is_of_the_wrong_size_neither_teaches_nor_empties_the_quarantine() -> None:
+    runtime = scripted.Script()
+    detector = scripted.detector(runtime, sizes=RegionConfig(max_area=0.99))
+    detector.step(scripted.clips("....#....", fps=1))
+    assert learned(detector) == (1, 2, 3, 4, 6, 7)

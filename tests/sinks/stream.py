@@ -30,9 +30,9 @@ def observe(of: Frame, value: float) -> Observation:
         error=value / 100, psnr=30.0, distance=0.1, value=value, threshold=THRESHOLD, anomalous=over
     )
     left = of.index % (of.image.shape[1] - 12)
-    region = (Region(box=(left, 10, left + 12, 22), area=144, peak=value),) if over else ()
+    region = Region(box=(left, 10, left + 12, 22), area=144, peak=value, cue="motion", ratio=2.4, track=7)
     size = (of.image.shape[1], of.image.shape[0])
-    return Observation(of.source, of.index, of.time, of.seconds, size, score, region)
+    return Observation(of.source, of.index, of.time, of.seconds, size, score, (region,) if over else ())
 
 
 def play(text: str, sinks: Iterable[Sink], *, size: tuple[int, int] = (64, 48)) -> None:

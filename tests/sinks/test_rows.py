@@ -6,12 +6,14 @@ import csv
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from memwatch.errors import MemwatchError
 from memwatch.sinks import RowFormat, ScoreRows
+from memwatch.types import Region
 
 from .stream import frame, observe, play
 
@@ -40,8 +42,8 @@ def test_rows_by_hand(tmp_path: Path) -> None:
         "4,0.400,0.03,3,scored",
     ]
     assert (tmp_path / "regions.csv").read_text().splitlines() == [
-        "frame,x,y,width,height,score",
-        "4,4,10,12,12,3",
+        "frame,x,y,width,height,score,track,cue,ratio",
+        "4,4,10,12,12,3,7,motion,2.4",
     ]
 
 
@@ -85,7 +87,8 @@ def test_ndjson_says_the_same(tmp_path: Path) -> None:
         {"frame": 1, "seconds": None, "raw": None, "score": None, "state": "broken", "regions": []},
         {"frame": 2, "seconds": 0.2, "raw": 0.005, "score": 0.5, "state": "scored", "regions": []},
         {"frame": 3, "seconds": 0.3, "raw": 0.03, "score": 3.0, "state": "scored",
-         "regions": [{"x": 3, "y": 10, "width": 12, "height": 12, "score": 3.0}]},
+         "regions": [{"x": 3, "y": 10, "width": 12, "height": 12, "score": 3.0,
+                      "track": 7, "cue": "motion", "ratio": 2.4}]},
     ]  # fmt: skip
 
 
@@ -111,3 +114,14 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
         sink.close()
     assert str(tmp_path) in caught.value.line()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_region_that_names_no_cue_leaves_its_columns_empty(tmp_path: Path) -> None:
+    seen = observe(frame(0), 3.0)
+    bare = replace(seen, regions=(Region(box=(1, 2, 4, 6), area=12, peak=3.0),))
+    for format in ("csv", "ndjson"):
+        with ScoreRows(tmp_path, format=format) as sink:
+            sink.on_frame(frame(0), bare)
+    assert table(tmp_path / "regions.csv")[1] == ["0", "1", "2", "3", "4", "3", "", "", ""]
+    (region,) = json.loads((tmp_path / "scores.ndjson").read_text())["regions"]
+    assert (region["track"], region["cue"], region["ratio"]) == (None, None, None)
