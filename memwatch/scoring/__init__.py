@@ -1,17 +1,29 @@
 """Predictions to one calibrated map and score."""
 
-from memwatch.scoring.calibration import Calibration
+from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, MOMENT, SLOW, Calibration, peaks
 from memwatch.scoring.cues import CUES, CueReader
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
+from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, poisson_bound
 from memwatch.scoring.scene import RunningScene, SceneMemory
+from memwatch.scoring.unseen import unseen_peaks
 
 __all__ = [
     "CUES",
+    "DAY",
+    "FALSE_ALARMS_PER_DAY",
+    "LEAST_PER_DAY",
+    "MOMENT",
+    "MOST_PER_DAY",
+    "SLOW",
     "Calibration",
     "CueReader",
+    "EventRate",
     "RunningScene",
     "SceneMemory",
+    "peaks",
+    "poisson_bound",
     "psnr",
     "regularity_error",
     "squared_error",
+    "unseen_peaks",
 ]

@@ -176,11 +176,11 @@ class Calibration:
                 "give more normal footage",
             )
         samples = cues | (stretches or {})
-        fitted = {name: CueCalibration.fit(samples[name], placed=name not in PLACELESS) for name in cues}
+        fitted = {name: CueCalibration.fit(some, placed=name not in PLACELESS) for name, some in samples.items()}
         if rates is None:
             moment = combine([fitted[name](values) for name, values in cues.items() if name not in SLOW])
             rates = {MOMENT: EventRate.fit(peaks(moment), seconds)}
-            rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in cues if n in SLOW}
+            rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
         return cls(fitted, gate, 0.0, frames, seconds, scene, {}, rates).at(per_day)
 

@@ -3,59 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from memwatch.config import EventConfig
 from memwatch.model import Model
 from memwatch.runtime import open_runtime
-from memwatch.scoring import CUES, Calibration, CueReader, psnr, regularity_error, squared_error
+from memwatch.scoring import (
+    CUES,
+    FALSE_ALARMS_PER_DAY,
+    MOMENT,
+    SLOW,
+    Calibration,
+    CueReader,
+    EventRate,
+    psnr,
+    regularity_error,
+    squared_error,
+    unseen_peaks,
+)
+from memwatch.tasks.alarms import event_levels, traces
+from memwatch.tasks.budget import Budget
 from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.scenes import learn_scene
+from memwatch.tasks.suspects import Suspect, suspect_stretches, suspects_of
 from memwatch.types import Grid
 
 BATCH = 8
+EVENTS = EventConfig()
+"""The rule by which `watch` makes events."""
+MOST_TOLD = 5
+"""Lines about footage that looks like no normal footage."""
 
 
-def calibrate(model: Model, footage: Footage, *, progress: Progress, cues: Sequence[str] = CUES) -> dict[str, float]:
-    """Fit `model.calibration` on the held-out part of `footage`, the memory frozen as trained.
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What a calibration saw, and came to."""
 
-    Returns what it saw: frames, seconds, mean PSNR in dB, the gate and the threshold.
-    """
+    frames: int
+    """Held-out normal frames."""
+    seconds: float
+    psnr: float
+    """Mean, in dB."""
+    gate: float
+    threshold: float
+    budget: Budget
+    suspects: tuple[Suspect, ...] = ()
+    """What of the footage looks like no normal footage."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "frames": self.frames,
+            "seconds": round(self.seconds, 1),
+            "psnr": self.psnr,
+            "gate": self.gate,
+            "threshold": self.threshold,
+            "false_alarms": self.budget.to_dict(),
+            "suspects": [suspect.to_dict() for suspect in self.suspects],
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [
+            ("held out", f"{self.frames} normal frames, {self.seconds:.0f} s, {self.psnr:.1f} dB"),
+            ("gate", f"{self.gate:.5f}"),
+            ("threshold", f"{self.threshold:.2f}, {self.budget.sentence()}"),
+            *(("not normal?", suspect.line()) for suspect in self.suspects[:MOST_TOLD]),
+        ]
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the network and the cues say of some frames."""
+
+    cues: dict[str, list[Grid]] = field(default_factory=dict)
+    regularity: list[float] = field(default_factory=list)
+    decibels: list[float] = field(default_factory=list)
+
+    def values(self) -> dict[str, NDArray[np.float32]]:
+        return {name: np.stack(grids) for name, grids in self.cues.items()}
+
+
+def calibrate(
+    model: Model,
+    footage: Footage,
+    *,
+    per_day: float = FALSE_ALARMS_PER_DAY,
+    progress: Progress,
+    cues: Sequence[str] = CUES,
+) -> Calibrated:
+    """Fit `model.calibration` on the held-out part of `footage`, the memory frozen as trained, its threshold meant
+    for `per_day` false alarms a day."""
+    targets = footage.targets(model.config, held=True)
+    read = _read(model, footage, targets, set(cues) - set(SLOW), progress)
+    scene = learn_scene(footage, targets) if "scene" in cues else None
+    progress.done()
+    seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
+    values = read.values()
+    found = traces(footage, targets, unseen_peaks(values))
+    rates = {MOMENT: EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))}
+    suspects = suspects_of(found, EVENTS)
+    if scene:
+        levels = unseen_peaks({"scene": scene.stretches})
+        rates["scene"] = EventRate.fit(levels, sum(r.times[-1] - r.times[0] for r in footage.recordings))
+        suspects += suspect_stretches(footage, scene.recordings, levels)
+    fitted = Calibration.fit(
+        values,
+        np.asarray(read.regularity),
+        seconds=seconds,
+        scene=scene.memory if scene else None,
+        stretches={"scene": scene.stretches} if scene else {},
+        rates=rates,
+        per_day=per_day,
+    )
+    model.calibration = fitted.to_record()
+    budget = Budget.of(fitted)
+    assert budget is not None
+    decibels = float(np.mean(read.decibels))
+    return Calibrated(
+        fitted.frames, seconds, decibels, fitted.gate, fitted.threshold, budget, tuple(suspects)
+    )
+
+
+def _read(
+    model: Model, footage: Footage, targets: Sequence[tuple[int, int]], cues: set[str], progress: Progress
+) -> _Read:
     config = model.config
     runtime = open_runtime(model)
     memory = runtime.new_state()
-    targets = footage.targets(config, held=True)
-    found: dict[str, list[Grid]] = {}
-    regularity, decibels = [], []
+    read = _Read()
     progress.start("calibrating", len(targets))
     for first in range(0, len(targets), BATCH):
         some = targets[first : first + BATCH]
         clips = [footage.recordings[n].clip(i, config) for n, i in some]
         for clip, prediction in zip(clips, runtime.predict(clips, [memory] * len(clips)), strict=True):
             error = squared_error(prediction.frame, clip.target)
-            for name, grid in CueReader(set(cues) - {"scene"}).read(clip, prediction, error).items():
-                found.setdefault(name, []).append(grid)
-            regularity.append(regularity_error(error))
-            decibels.append(psnr(error))
+            for name, grid in CueReader(cues).read(clip, prediction, error).items():
+                read.cues.setdefault(name, []).append(grid)
+            read.regularity.append(regularity_error(error))
+            read.decibels.append(psnr(error))
         progress.step(len(clips))
-    scene = learn_scene(footage, targets) if "scene" in cues else None
-    if scene:
-        found["scene"] = scene.held_out
-    progress.done()
-    seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
-    fitted = Calibration.fit(
-        {name: np.stack(grids) for name, grids in found.items()},
-        np.asarray(regularity),
-        seconds=seconds,
-        scene=scene.memory if scene else None,
-        stretches={"scene": scene.stretches} if scene else {},
-    )
-    model.calibration = fitted.to_record()
-    return {
-        "frames": float(fitted.frames),
-        "seconds": round(seconds, 1),
-        "psnr": float(np.mean(decibels)),
-        "gate": fitted.gate,
-        "threshold": fitted.threshold,
-    }
+    return read

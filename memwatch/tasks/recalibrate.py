@@ -8,9 +8,15 @@ from typing import Any
 
 from memwatch.errors import UsageError
 from memwatch.model import load_model, save_model
-from memwatch.tasks.calibrate import calibrate
+from memwatch.scoring import FALSE_ALARMS_PER_DAY
+from memwatch.tasks.budget import check_budget
+from memwatch.tasks.calibrate import MOST_TOLD, Calibrated, calibrate
 from memwatch.tasks.footage import read_footage
 from memwatch.tasks.progress import Progress
+from memwatch.tasks.suspects import Suspect, without
+
+MOST_LEFT_OUT = 20
+"""Stretches after which the footage is taken as it is: what keeps turning up is no exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +24,23 @@ class CalibrateReport:
     """What a calibration saw."""
 
     model: Path
-    held_out: dict[str, float]
+    held_out: Calibrated
+    left_out: list[Suspect]
+    """What was left out because it looks like no normal footage."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"schema": "memwatch.calibrate/1", "model": str(self.model), "held_out": self.held_out}
+        return {
+            "schema": "memwatch.calibrate/1",
+            "model": str(self.model),
+            "held_out": self.held_out.to_dict(),
+            "left_out": [suspect.to_dict() for suspect in self.left_out],
+        }
 
     def rows(self) -> list[tuple[str, str]]:
-        held = self.held_out
         return [
             ("model", str(self.model)),
-            ("normal footage", f"{held['frames']:.0f} frames, {held['seconds']:.0f} s, {held['psnr']:.1f} dB"),
-            ("gate", f"{held['gate']:.5f}"),
-            ("threshold", f"{held['threshold']:.2f}"),
+            *self.held_out.rows(),
+            *(("left out", suspect.line()) for suspect in self.left_out[:MOST_TOLD]),
         ]
 
 
@@ -38,20 +49,31 @@ def recalibrate(
     footage: list[str],
     *,
     out: Path | None = None,
+    per_day: float = FALSE_ALARMS_PER_DAY,
     held_out: bool = False,
+    leave_out_events: bool = False,
     fps: float | None = None,
     progress: Progress,
 ) -> CalibrateReport:
-    """Calibrate `model` on normal `footage` and write it to `out`, or back to where it was.
+    """Calibrate `model` on normal `footage`, for `per_day` false alarms a day, and write it to `out`, or back to where
+    it was.
 
     All of the footage counts as unseen; with `held_out` it is what the model was trained on, and only the part that
-    training kept apart is used.
+    training kept apart is used. `leave_out_events` cuts out what looks like no normal footage and calibrates again.
     """
+    check_budget(per_day)
     loaded = load_model(model)
     target = out or model
     if target.suffix != ".safetensors":
         raise UsageError(f"{target}: a model's name ends in .safetensors", f"write --out {target}.safetensors")
     clips = read_footage(footage, loaded.config, fps=fps, progress=progress, unseen=not held_out)
-    held = calibrate(loaded, clips, progress=progress)
+    held = calibrate(loaded, clips, per_day=per_day, progress=progress)
+    left: list[Suspect] = []
+    while leave_out_events and held.suspects and len(left) < MOST_LEFT_OUT:
+        left += held.suspects
+        clips = without(clips, held.suspects)
+        held = calibrate(loaded, clips, per_day=per_day, progress=progress)
+    if held.suspects:
+        progress.note(f"{len(held.suspects)} stretches look like no normal footage; --leave-out-events cuts them out")
     save_model(loaded, target)
-    return CalibrateReport(target, held)
+    return CalibrateReport(target, held, left)

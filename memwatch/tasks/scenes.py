@@ -33,6 +33,8 @@ class FootageScene:
     """Novelty of each held-out target, in their order."""
     stretches: NDArray[np.float32]
     """(S, gh, gw): the largest novelty of each stretch."""
+    recordings: tuple[int, ...]
+    """(S,): which recording of the footage each stretch is."""
 
 
 def learn_scene(footage: Footage, targets: Sequence[tuple[int, int]]) -> FootageScene | None:
@@ -57,7 +59,8 @@ def learn_scene(footage: Footage, targets: Sequence[tuple[int, int]]) -> Footage
         for number, index, state, settled in _states(footage)
         if (number, index) in wanted
     }
-    return FootageScene(_fit(kept, fold, leave_out=None), [found[t] for t in targets], np.stack(stretches))
+    settled_in = tuple(number for number, some in enumerate(kept) if some)
+    return FootageScene(_fit(kept, fold, leave_out=None), [found[t] for t in targets], np.stack(stretches), settled_in)
 
 
 def _states(footage: Footage) -> Iterator[tuple[int, int, NDArray[np.float32], bool]]:

@@ -11,6 +11,7 @@ from memwatch.model import Model, load_model
 from memwatch.pipeline import Detector
 from memwatch.runtime import Runtime, open_runtime
 from memwatch.scoring import Calibration
+from memwatch.tasks.budget import check_budget
 from memwatch.types import State
 
 
@@ -39,13 +40,28 @@ class Loaded:
         return {"id": self.model.id, "preset": self.model.config.preset}
 
 
-def load(path: Path) -> Loaded:
-    """Read a model file. Raises UsageError when it can't be scored with."""
+def load(path: Path, *, per_day: float | None = None) -> Loaded:
+    """Read a model file, its threshold as stored or meant for `per_day` false alarms a day.
+
+    Raises UsageError when it can't be scored with.
+    """
+    if per_day is not None:
+        check_budget(per_day)
     model = load_model(path)
     if model.calibration is None:
-        raise UsageError(f"{path}: the model has no calibration", "train it anew; `train` calibrates at its end")
+        raise UsageError(
+            f"{path}: the model has no calibration, so nothing is watched or scored",
+            f"calibrate it on normal footage of this camera: memwatch calibrate {path} FOOTAGE",
+        )
     calibration = Calibration.from_record(model.calibration, str(path))
     grid = (model.config.height // 8, model.config.width // 8)
     if any(cue.usual.shape != grid for cue in calibration.cues.values()):
         raise UsageError(f"{path}: its calibration is of another picture size", "train the model anew")
+    if per_day is not None:
+        if not calibration.rates:
+            raise UsageError(
+                f"{path}: calibrated before thresholds were set in false alarms, so only its own can be used",
+                f"leave out --false-alarms-per-day, or first run: memwatch calibrate {path} FOOTAGE",
+            )
+        calibration = calibration.at(per_day)
     return Loaded(model, open_runtime(model), calibration, path)

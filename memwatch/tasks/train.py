@@ -19,6 +19,8 @@ from torch.nn import functional as F
 
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import MemoryState, Model, Predictor, save_model
+from memwatch.scoring import FALSE_ALARMS_PER_DAY
+from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
 from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
@@ -29,6 +31,7 @@ from memwatch.tasks.pictures import draw_loss, draw_predictions
 from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.pseudo import PseudoAnomalies, Weighted
+from memwatch.tasks.train_report import TrainReport
 
 WARM_UP_STEPS = 100
 WEIGHT_DECAY = 1e-4
@@ -39,47 +42,6 @@ POSITIVE_WEIGHT = 5.0
 PRECISION_TRIAL_STEPS = 3
 SCENE_SECONDS = 0.0015
 """What learning the scene takes for each frame of the footage, a slow core assumed."""
-
-
-@dataclass(slots=True)
-class TrainReport:
-    """What a training did."""
-
-    model: Path
-    model_id: str
-    steps: int
-    minutes: float
-    loss: float
-    held_out: dict[str, float]
-    footage: dict[str, Any]
-    pictures: list[Path]
-    problems: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "schema": "memwatch.train/1",
-            "model": str(self.model),
-            "model_id": self.model_id,
-            "steps": self.steps,
-            "minutes": round(self.minutes, 2),
-            "loss": self.loss,
-            "held_out": self.held_out,
-            "footage": self.footage,
-            "pictures": [str(path) for path in self.pictures],
-            "problems": self.problems,
-        }
-
-    def rows(self) -> list[tuple[str, str]]:
-        held = self.held_out
-        return [
-            ("model", f"{self.model}  ({self.model.stat().st_size / 1e6:.1f} MB, id {self.model_id})"),
-            ("trained", f"{self.steps} steps in {self.minutes:.1f} minutes, last loss {self.loss:.5f}"),
-            ("held out", f"{held['frames']:.0f} normal frames, {held['psnr']:.1f} dB"),
-            ("gate", f"{held['gate']:.5f}"),
-            ("threshold", f"{held['threshold']:.2f}"),
-            *(("picture", str(path)) for path in self.pictures),
-            *(("problem", text) for text in self.problems[:3]),
-        ]
 
 
 @dataclass(slots=True)
@@ -119,6 +81,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     memory: str | None = None,
+    per_day: float = FALSE_ALARMS_PER_DAY,
     fps: float | None = None,
     force: bool = False,
     progress: Progress,
@@ -128,7 +91,9 @@ def train(
     `minutes` is the whole command's budget, reading and calibration included; `steps` trains an exact number of steps
     instead, which is what makes two runs with one seed equal. A checkpoint lies beside `out` until the model does;
     `resume` goes on from it.
+    The threshold is meant for `per_day` false alarms a day.
     """
+    check_budget(per_day)
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
     width, height, gray = look(footage, fps=fps)
@@ -158,7 +123,7 @@ def train(
         run.precision = _faster_precision(run, crops) if budget else "fp32"
     _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
-    held = calibrate(model, clips, progress=progress)
+    held = calibrate(model, clips, per_day=per_day, progress=progress)
     model.card = card(
         preset=preset,
         footage=clips.names,

@@ -248,7 +248,7 @@ MODELS: dict[Callable[[Path, Path], Path], str] = {
     nothing: r"nothing\.safetensors: not a memwatch model.*memwatch train",
     foreign: r"foreign\.safetensors: not a memwatch model.*memwatch train",
     newer: r"newer\.safetensors: model format 999 is newer.*update memwatch",
-    uncalibrated: r"raw\.safetensors: the model has no calibration.*train it anew",
+    uncalibrated: r"raw\.safetensors: the model has no calibration, so nothing is.*memwatch calibrate",
 }
 
 

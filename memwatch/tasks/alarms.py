@@ -1,0 +1,102 @@
+"""Alarms that normal footage raises, as `watch` would raise them, at any threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memwatch.config import EventConfig
+from memwatch.events import EventBuilder
+from memwatch.tasks.footage import Footage
+from memwatch.types import Event, Observation, Score
+
+LEVELS = 200
+"""Thresholds tried between the ordinary frame and the highest."""
+ORDINARY = 0.5
+"""Share of frames under the lowest threshold that is tried: below it all is one event."""
+PAUSE_S = 2.0
+"""A longer pause between two frames breaks a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The scores of an unbroken piece of footage."""
+
+    clip: str
+    recordings: NDArray[np.int64]
+    """(N,): which recording of the footage each frame is of."""
+    seconds: NDArray[np.float64]
+    """(N,), rising: when in the clip."""
+    values: NDArray[np.float64]
+    """(N,)"""
+
+    @property
+    def length(self) -> float:
+        """Seconds from the first frame to the last."""
+        return float(self.seconds[-1] - self.seconds[0])
+
+
+def traces(footage: Footage, targets: Sequence[tuple[int, int]], values: NDArray[np.floating[Any]]) -> list[Trace]:
+    """The values (N,) of `targets`, (recording, frame) pairs in the footage's order, cut where its time jumps."""
+    numbers = np.array([number for number, _ in targets])
+    seconds = np.array([footage.recordings[number].times[index] for number, index in targets])
+    clips = [footage.recordings[number].name for number in numbers]
+    step = np.diff(seconds)
+    cuts = [i + 1 for i in range(len(step)) if clips[i] != clips[i + 1] or not 0 <= step[i] <= PAUSE_S]
+    return [
+        Trace(clips[a], numbers[a:b], seconds[a:b], np.asarray(values[a:b], np.float64))
+        for a, b in pairwise([0, *cuts, len(targets)])
+        if b > a
+    ]
+
+
+def event_levels(found: Sequence[Trace], config: EventConfig) -> NDArray[np.float64]:
+    """The level of each event in normal footage: how high the threshold may be for it still to be raised.
+
+    A lower threshold makes more events at first and fewer once they run together; so many as a higher one made are
+    counted at least, each piece of footage by itself. Rising.
+    """
+    every = np.concatenate([trace.values for trace in found])
+    tried = np.linspace(float(every.max()), float(np.quantile(every, ORDINARY)), LEVELS)
+    levels: list[float] = []
+    for trace in found:
+        most = 0
+        for level in tried:
+            count = sum(1 for _ in events_over(trace, float(level), config))
+            levels += [float(level)] * (count - most)
+            most = max(most, count)
+    return np.sort(levels or [float(tried[-1])])
+
+
+def events_over(trace: Trace, threshold: float, config: EventConfig) -> Iterator[Event]:
+    """The events that are raised on `trace` at `threshold`, closed."""
+    for part in _islands(trace, threshold, config):
+        builder = EventBuilder(trace.clip, config, ids=lambda: "")
+        told: list[Event] = []
+        for at, value in zip(trace.seconds[part], trace.values[part], strict=True):
+            told += builder.push(_observation(trace.clip, float(at), float(value), threshold))
+        yield from (event for event in [*told, *builder.finish("source_end")] if event.phase == "closed")
+
+
+def _islands(trace: Trace, threshold: float, config: EventConfig) -> Iterator[slice]:
+    """Parts of a trace that can be judged by themselves: calm frames far from any over the threshold do nothing."""
+    over = np.flatnonzero(trace.values > threshold)
+    if not len(over):
+        return
+    apart = (np.diff(trace.seconds[over]) > config.end_gap_s) & (np.diff(over) > config.start_window)
+    ends = np.flatnonzero(apart)
+    for first, last in zip(over[[0, *(ends + 1)]], over[[*ends, -1]], strict=True):
+        yield slice(int(first), int(last) + 1)
+
+
+_CALM = Observation("", 0, 0.0, 0.0, (1, 1), Score(0.0, 0.0, 0.0, 0.0, 0.0, False), ())
+
+
+def _observation(clip: str, seconds: float, value: float, threshold: float) -> Observation:
+    score = replace(_CALM.score, value=value, threshold=threshold, anomalous=value > threshold)
+    return replace(_CALM, source=clip, seconds=seconds, score=score)
