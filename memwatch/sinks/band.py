@@ -1,4 +1,4 @@
-"""The band under the marked clip: state, time and the last seconds of the score."""
+"""The band under the marked clip: state, time, the last seconds of the score, and why there is an event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memwatch.types import Event, Image, Score
 
 SPAN_S = 10.0
 """Seconds of score that the trace shows."""
-HEIGHT = 72
+HEIGHT = 92
 """Of the band, at a width of `WIDTH`; everything in it scales with the picture's width."""
 WIDTH = 800
 
@@ -27,7 +27,8 @@ class ScoreBand:
     def __init__(self) -> None:
         self._trace: deque[tuple[float, float]] = deque()
         self._spans: dict[str, tuple[float, float]] = {}
-        self._open: set[str] = set()
+        self._open: dict[str, str] = {}
+        """The reason of each open event."""
         self._threshold: float | None = None
 
     def add(self, seconds: float, score: Score | None) -> None:
@@ -47,9 +48,9 @@ class ScoreBand:
         """An event's time, underlined in the trace."""
         self._spans[event.id] = (event.start.seconds, event.last.seconds)
         if event.phase == "closed":
-            self._open.discard(event.id)
+            self._open.pop(event.id, None)
         else:
-            self._open.add(event.id)
+            self._open[event.id] = event.reason
 
     def draw(self, width: int, score: Score | None) -> Image:
         """The band for the newest frame: uint8 (h, width, 3), h about a tenth of the width."""
@@ -64,7 +65,9 @@ class ScoreBand:
         if score:
             pen.text(724, 32, f"{score.value:.1f}", colour if score.anomalous else TEXT, bold=True)
             pen.text(724, 56, f"limit {score.threshold:.1f}", MUTED, size=0.42)
-        self._draw_trace(band[round(8 * scale) : height - round(8 * scale), _across(150, 708, scale)], scale)
+        for reason in self._open.values():  # one at most, as a source's events do not overlap
+            pen.text(150, 82, reason, TEXT, size=0.5)
+        self._draw_trace(band[round(8 * scale) : round(64 * scale), _across(150, 708, scale)], scale)
         return band
 
     def _draw_trace(self, area: NDArray[np.uint8], scale: float) -> None:

@@ -57,7 +57,8 @@ def enlarged(image: Image) -> Image:
 
 
 def draw_boxes(picture: Image, regions: tuple[Region, ...], scale: float) -> None:
-    """Frame `regions` (source pixels times `scale`) in place: bright on dark, to be seen on any ground."""
+    """Frame `regions` (source pixels times `scale`) in place, with their tracks' numbers: bright on dark, to be seen on
+    any ground."""
     thin = max(1, round(picture.shape[1] / 500))
     halo = max(1, thin // 2)
     for region in regions:
@@ -65,3 +66,17 @@ def draw_boxes(picture: Image, regions: tuple[Region, ...], scale: float) -> Non
         corners = (x1, y1), (x2 - 1, y2 - 1)
         cv2.rectangle(picture, *corners, bgr(INK), thin + 2 * halo, cv2.LINE_AA)
         cv2.rectangle(picture, *corners, bgr(ALARM), thin, cv2.LINE_AA)
+        if region.track is not None:
+            _draw_number(picture, region.track, (x1, y1), thin)
+
+
+def _draw_number(picture: Image, number: int, corner: tuple[int, int], thin: int) -> None:
+    """A tag with a track's number on top of its box's left upper `corner`, or below it where there is no room."""
+    font, size = cv2.FONT_HERSHEY_DUPLEX, picture.shape[1] / 1400
+    (width, height), _ = cv2.getTextSize(str(number), font, size, 1)
+    pad = 2 + thin
+    left = min(corner[0], picture.shape[1] - width - 2 * pad)
+    top = corner[1] - height - 2 * pad
+    top = corner[1] if top < 0 else top
+    cv2.rectangle(picture, (left, top), (left + width + 2 * pad, top + height + 2 * pad), bgr(ALARM), cv2.FILLED)
+    cv2.putText(picture, str(number), (left + pad, top + height + pad), font, size, bgr(INK), 1, cv2.LINE_AA)

@@ -38,6 +38,7 @@ class Span:
     peak: float
     score: float
     """At the peak."""
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Timeline(Sink):
         story = self._story
         story.events += event.phase == "opened"
         story.spans[event.id] = Span(
-            event.start.seconds, event.last.seconds, event.peak.seconds, event.peak.score.value
+            event.start.seconds, event.last.seconds, event.peak.seconds, event.peak.score.value, event.reason
         )
         jpeg = self._recent.get(event.peak.index)
         if jpeg is not None:

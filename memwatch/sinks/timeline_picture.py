@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,10 @@ TITLE = 0.62
 SCORE = 2.5
 STRIP = 0.2
 AXIS = 0.42
-CAPTION = 0.52
+CAPTION = 0.84
 GAP = 0.16
+LETTERS = 17.5
+"""Per inch of a caption."""
 TICKS = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 """Seconds between the times written under the score: round ones for a clock."""
 
@@ -60,7 +63,7 @@ def draw(story: Story) -> Figure:
             page.axes(left, top, across, across * image.shape[0] / image.shape[1]).imshow(
                 image[:, :, ::-1], aspect="auto", interpolation="antialiased"
             )
-            _draw_caption(page, (left, top + tall), numbers[id], story.spans[id])
+            _draw_caption(page, (left, top + tall), numbers[id], story.spans[id], across)
     return figure
 
 
@@ -153,13 +156,15 @@ def _draw_truth(axes: Any, story: Story, lanes: list[list[Truth]]) -> None:
     )
 
 
-def _draw_caption(page: _Page, at: tuple[float, float], number: int, span: Span) -> None:
+def _draw_caption(page: _Page, at: tuple[float, float], number: int, span: Span, across: float) -> None:
     left, top = at
     start, last = clock_text(span.start), clock_text(span.last)
     page.text(left, top + 0.15, f"{number}", ALARM, weight="bold", size=9.5)
     page.text(left + 0.09 * len(str(number)) + 0.1, top + 0.15, f"{start} – {last}", TEXT, size=9)
     peak = f"score {span.score:.1f} at {clock_text(span.peak)}"
     page.text(left, top + 0.33, peak, MUTED, size=8)
+    for row, line in enumerate(wrap(span.reason, int(across * LETTERS))):
+        page.text(left, top + 0.5 + 0.15 * row, line, TEXT, size=8)
 
 
 def _summary(story: Story, shown: int) -> str:

@@ -13,8 +13,9 @@ import pytest
 from memwatch.sinks import Marked, Timeline
 from memwatch.sinks.band import ScoreBand
 from memwatch.sinks.marked import draw_boxes, enlarged
-from memwatch.sinks.style import ALARM, FILLING, INK, NORMAL, bgr, clock_text
+from memwatch.sinks.style import ALARM, FILLING, INK, NORMAL, TEXT, bgr, clock_text
 from memwatch.sinks.timeline import MOST_EVENTS, MOST_POINTS, RECENT, Span
+from memwatch.sinks.timeline_picture import draw
 from memwatch.types import Image, Region
 
 from .stream import FPS, frame, observe, play
@@ -38,7 +39,7 @@ def test_every_frame_at_its_own_time_enlarged_with_a_band(tmp_path: Path) -> Non
     times, pictures = decoded(tmp_path / "marked.mp4")
     assert times == pytest.approx([i / FPS for i in range(16) if i != 8], abs=0.002)
     # 161 × 3 = 483 is the first multiple of 480 at least; even sides for H.264.
-    assert pictures[0].shape == (3 * 121 + 42 - 1, 482, 3)
+    assert pictures[0].shape == (3 * 121 + 56 - 1, 482, 3)
 
 
 def test_boxes_are_drawn_where_the_regions_are(tmp_path: Path) -> None:
@@ -58,6 +59,16 @@ def test_the_band_shows_the_state(value: float | None, colour: str) -> None:
     band.add(0.0, score)
     dot = band.draw(800, score)[19:32, 16:29]
     assert share(dot, colour, 12) > 0.5
+
+
+def test_the_band_says_why_while_an_event_is_open(tmp_path: Path) -> None:
+    with Marked(tmp_path / "marked.mp4", FPS) as sink:
+        play("....9999..........", [sink], size=(640, 360))
+    _, pictures = decoded(tmp_path / "marked.mp4")
+    foot = [picture[360 + 54 :, 118:560] for picture in pictures]
+    assert share(foot[3], TEXT, 90) == share(foot[-1], TEXT, 90) == 0.0
+    assert share(foot[7], TEXT, 90) > 0.01
+    assert share(foot[9], TEXT, 90) > 0.01  # quiet, but not yet over
 
 
 def test_the_trace_is_red_above_the_limit_and_broken_where_nothing_was_scored() -> None:
@@ -94,6 +105,33 @@ def test_boxes_show_on_any_ground(ground: str) -> None:
     draw_boxes(picture, (Region(box=(20, 20, 60, 60), area=1600, peak=3.0),), 1.0)
     edge = picture[40, 15:25].astype(int) - bgr(ground)
     assert np.abs(edge).max() > 100
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (180, 240), (610, 0), (610, 450)])
+@pytest.mark.parametrize("number", [3, 12345])
+def test_a_track_s_number_stands_at_its_box_and_in_the_picture(corner: tuple[int, int], number: int) -> None:
+    bare, numbered = (np.full((480, 640, 3), 128, np.uint8) for _ in range(2))
+    x, y = corner
+    region = Region(box=(x, y, x + 30, y + 30), area=900, peak=3.0)
+    draw_boxes(bare, (region,), 1.0)
+    draw_boxes(numbered, (replace(region, track=number),), 1.0)
+    rows, columns = np.nonzero((bare != numbered).any(axis=2))
+    assert len(rows) > 100, "not drawn"
+    tag = numbered[rows.min() : rows.max(), columns.min() : columns.max()]
+    assert share(tag, ALARM) > 0.3
+    assert share(tag, INK, 90) > 0.02
+    assert y - 30 < rows.min() <= rows.max() < y + 30
+    assert x - 60 < columns.min() <= x + 4
+    assert tag.shape[1] > 8 * len(str(number)), "cut off"
+
+
+def test_the_timeline_says_why_under_each_event(tmp_path: Path) -> None:
+    sink = Timeline(tmp_path / "t.png")
+    play("....55555......", [sink])
+    assert [span.reason for span in sink._story.spans.values()] == ["moves 2.4 times faster than usual here"]
+    sink.close()
+    lines = [text.get_text() for text in draw(sink._story).texts]
+    assert lines[-1] == "moves 2.4 times faster than usual here"
 
 
 def test_the_timeline_is_a_picture_with_and_without_events(tmp_path: Path) -> None:
