@@ -5,6 +5,8 @@ A figure that the truth leaves undefined (frames of one class only) is None, nev
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +14,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from memwatch.errors import MemwatchError
 from memwatch.types import Grid
+
+COVERED_SHARE = 0.4
+"""Of an abnormal frame's true pixels: so many must be covered, by UCSD's criterion."""
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.bool_]
@@ -80,14 +85,15 @@ class PixelAuc:
         Raises:
             MemwatchError: the map holds a value that is not finite.
         """
-        if not np.isfinite(grid).all():
-            raise _not_finite(int(np.count_nonzero(~np.isfinite(grid))), grid.size)
-        size = (mask.shape[1], mask.shape[0])
-        pixels = cv2.resize(np.asarray(grid, dtype=np.float32), size, interpolation=cv2.INTER_LINEAR)
-        bins = self._bins(np.asarray(pixels))
+        bins = self._bins(stretched(grid, mask))
         np.add.at(self._all, bins.ravel(), 1)
         if mask.any():
             np.add.at(self._abnormal, bins[mask], 1)
+
+    def merge(self, other: PixelAuc) -> None:
+        """Count the frames that `other` has counted too."""
+        self._all += other._all
+        self._abnormal += other._abnormal
 
     def value(self) -> float | None:
         """The area so far; None while all pixels are of one class."""
@@ -111,6 +117,32 @@ class PixelAuc:
         bits = (values + np.float32(0)).view(np.int32)
         ordered = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
         return np.asarray((ordered >> self._DROPPED) + self._ZERO, dtype=np.int32)
+
+
+def covering_score(grid: Grid, mask: NDArray[np.bool_]) -> float:
+    """The highest threshold at which a frame counts as detected by UCSD's pixel-level criterion (Mahadevan et al.,
+    CVPR 2010): 40 % of its true pixels are covered or, in a frame without any, a single pixel is over.
+
+    grid, mask: as for `PixelAuc.add`. Ranked by it, frames give the criterion's ROC curve.
+    """
+    pixels = stretched(grid, mask)
+    if not mask.any():
+        return float(pixels.max())
+    inside = pixels[mask]
+    needed = math.ceil(COVERED_SHARE * inside.size)
+    return float(np.partition(inside, inside.size - needed)[inside.size - needed])
+
+
+def stretched(grid: Grid, mask: NDArray[np.bool_]) -> Grid:
+    """A map (gh, gw) at its truth's size (H, W), bilinear, with cell centres staying in place.
+
+    Raises:
+        MemwatchError: the map holds a value that is not finite.
+    """
+    if not np.isfinite(grid).all():
+        raise _not_finite(int(np.count_nonzero(~np.isfinite(grid))), grid.size)
+    size = (mask.shape[1], mask.shape[0])
+    return np.asarray(cv2.resize(np.asarray(grid, np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def paired(scores: ArrayLike, labels: ArrayLike) -> tuple[Values, Labels]:

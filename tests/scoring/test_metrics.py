@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from memwatch.errors import MemwatchError
-from memwatch.scoring.metrics import PixelAuc, ap, auc, eer, positives
+from memwatch.scoring.metrics import PixelAuc, ap, auc, covering_score, eer, positives
 
 TIED = ([0.1, 0.4, 0.4, 0.8], [False, False, True, True])
 
@@ -107,6 +107,26 @@ def test_pixel_auc_needs_both_classes() -> None:
 def test_pixel_auc_refuses_what_is_not_a_number() -> None:
     with pytest.raises(MemwatchError, match="not finite"):
         PixelAuc().add(grid([1, np.nan]), np.zeros((1, 2), dtype=bool))
+
+
+def test_pixel_aucs_of_two_clips_add_up() -> None:
+    whole, first, second = PixelAuc(), PixelAuc(), PixelAuc()
+    first.add(grid([0, 1], [1, 3]), np.array([[False, False], [True, True]]))
+    second.add(grid([-2, 2]), np.zeros((1, 2), dtype=bool))
+    whole.merge(first)
+    whole.merge(second)
+    assert whole.value() == pytest.approx(0.8125)
+
+
+def test_a_frame_is_covered_where_40_percent_of_its_true_pixels_are_over() -> None:
+    mask = np.array([[True, True, True, True, True, False]])
+    # Two of five true pixels reach 3; the 9 beside them is not theirs.
+    assert covering_score(grid([1, 2, 3, 4, 0, 9]), mask) == 3
+    # Of six, 2.4 are needed: three reach 2.
+    assert covering_score(grid([1, 2, 3, 4, 0, 0]), np.ones((1, 6), dtype=bool)) == 2
+    # Without a true pixel any one that is over makes it false.
+    assert covering_score(grid([1, 2, 3, 4, 0, 9]), np.zeros((1, 6), dtype=bool)) == 9
+    assert covering_score(grid([5, 5, 5]), np.array([[True, False, False]])) == 5
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-6, 0.0), (1e4, -2e4)])
