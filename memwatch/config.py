@@ -107,6 +107,10 @@ class ModelConfig(Strict):
     """Share of an item that one accepted frame may move, for `nudge`."""
     head_width: int = 24
     """Channels of the oddity head's first stage; 0 for none (as published)."""
+    head_scene: bool = False
+    """Whether the head sees how the picture differs from the scene behind. (Model files from before it don't say.)"""
+    head_place: int = 0
+    """Numbers that the head learns for each place of the picture."""
 
     def __post_init__(self) -> None:
         unit = 8 * self.stem
@@ -126,6 +130,7 @@ class ModelConfig(Strict):
         _check(self.update in ("nudge", "published"), f"unknown update '{self.update}'")
         _check(0 <= self.rate <= 1, "rate must be 0 … 1")
         _check(0 <= self.head_width <= 256, "head_width must be 0 … 256")
+        _check(0 <= self.head_place <= 64, "head_place must be 0 … 64")
 
     @property
     def colour(self) -> str:

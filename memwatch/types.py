@@ -46,6 +46,9 @@ class Clip:
     """(C, h, w) in [-1, 1]."""
     frame: Frame
     """The target's frame."""
+    scene: NDArray[np.float32] | None = None
+    """(2C, h/2, w/2) in [-1, 1] units: how the target, and the mean of the last second, differ from the scene behind
+    them; None where nobody has asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Prediction:
     distance: Grid
     """(h', w'), each feature's squared distance to its nearest memory item, >= 0."""
     oddity: Grid | None
-    """(h/8, w/8), the head's logit that something here moves or looks unlike this scene; None without a head."""
+    """(h/8, w/8), the head's logit that something here is unlike this scene; None without a head, and where the head
+    wants to know the scene and the clip does not say."""
     query: Any
     """What the memory would learn from this clip: opaque, handed back to `Runtime.learn` if the gate lets it."""
 

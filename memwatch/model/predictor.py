@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from memwatch.config import ModelConfig
-from memwatch.model.head import OddityHead
+from memwatch.model.head import CELL, OddityHead
 from memwatch.model.memory import MemoryState, Read, build_memory
 from memwatch.model.unet import Decoder, Encoder
 
@@ -25,7 +25,14 @@ class Predictor(nn.Module):
         self.decoder = Decoder(self.memory.decoder_channels, config.channels, config.net_width, config.stem)
         self.head: OddityHead | None = None
         if config.head_width:
-            self.head = OddityHead(config.clip_length + 1, config.channels, config.head_width)
+            self.head = OddityHead(
+                config.clip_length + 1,
+                config.channels,
+                config.head_width,
+                scene=config.head_scene,
+                place=config.head_place,
+                grid=(config.height // CELL, config.width // CELL),
+            )
 
     def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Tensor]:
         """(B, T·C, h, w) to the frame (B, C, h, w), what was read, and the query (B, D, h', w')."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from memwatch.config import RegionConfig
 from memwatch.events import Tracker, of_size, regions, with_cues
 from memwatch.runtime import Runtime
-from memwatch.scoring import Calibration, CueReader, psnr, regularity_error, squared_error
+from memwatch.scoring import Calibration, SceneReader, SceneView, psnr, read_cues, regularity_error, squared_error
 from memwatch.scoring.calibration import PLACELESS
 from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score, State
 
@@ -45,11 +46,13 @@ class Detector:
         self.sizes = sizes or RegionConfig()
         self.learned = 0
         self._tracker = Tracker()
-        self._cues = CueReader(calibration.cues, calibration.scene)
+        self._scene = self._new_scene()
         self._waiting: deque[tuple[float, Any]] = deque()
 
     def step(self, clips: Sequence[Clip]) -> list[Observation]:
         """One observation a clip, in order. Any number of clips at once gives the same as one by one."""
+        views = [self._scene.read(c.target, c.frame.seconds) if self._scene else None for c in clips]
+        clips = [replace(c, scene=view.rest) if view else c for c, view in zip(clips, views, strict=True)]
         done: list[Observation] = []
         while len(done) < len(clips):
             todo = self._within_quarantine(clips[len(done) :])
@@ -60,7 +63,7 @@ class Detector:
                 for _ in range(taught[i] - learned):
                     self._waiting.popleft()
                 learned, self.state = taught[i], states[i]
-                observation = self._observe(clip, prediction)
+                observation = self._observe(clip, prediction, views[len(done)])
                 done.append(observation)
                 # An anomaly empties the quarantine, so later clips may not know what they were promised.
                 if observation.score.anomalous and taught[-1] > taught[i]:
@@ -72,6 +75,10 @@ class Detector:
         """At a break in the stream nothing that waits has been proven normal, and nothing that is followed goes on."""
         self._waiting.clear()
         self._tracker.forget()
+        self._scene = self._new_scene()
+
+    def _new_scene(self) -> SceneReader | None:
+        return SceneReader(self.calibration.scene) if self.calibration.scene else None
 
     def _within_quarantine(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         if not self.learn:
@@ -96,9 +103,9 @@ class Detector:
             counts.append(count)
         return states, counts
 
-    def _observe(self, clip: Clip, prediction: Prediction) -> Observation:
+    def _observe(self, clip: Clip, prediction: Prediction, view: SceneView | None) -> Observation:
         error = squared_error(prediction.frame, clip.target)
-        cues = self._cues.read(clip, prediction, error)
+        cues = read_cues(self.calibration.cues, clip, prediction, error, view.novelty if view else None)
         rarity = self.calibration.rarity(cues)
         grid = self.calibration.map(rarity)
         value = float(grid.max())

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memwatch.config import ModelConfig
 from memwatch.types import Clip, Prediction, State
 
@@ -19,6 +22,9 @@ class Runtime(Protocol):
 
     def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
         """Predict each clip's target with the memory in the state beside it; states stay as they are."""
+
+    def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
+        """Cosine of each place of a prediction's query and each memory item, (M, h', w'); M is 0 without a memory."""
 
     def learn(self, query: Any, state: State, rate: float | None = None) -> State:
         """The state after learning from a prediction's query; `rate` overrides the model's own."""

@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
@@ -49,11 +50,7 @@ class TorchRuntime:
                 done += len(members)
             frames = net.decoder(torch.cat(handed), skips)
             distance = torch.cat(distances)
-            oddity = None
-            if net.head:
-                target = torch.from_numpy(np.stack([clip.target for clip in clips]))
-                seen = torch.cat((inputs, target), dim=1)
-                oddity = net.head(seen.contiguous(memory_format=torch.channels_last))
+            oddity = self._oddity(clips, inputs)
         return [
             Prediction(
                 frame=frames[i].contiguous().numpy(),
@@ -63,6 +60,22 @@ class TorchRuntime:
             )
             for i in range(len(clips))
         ]
+
+    def _oddity(self, clips: Sequence[Clip], inputs: Tensor) -> Tensor | None:
+        head = self._net.head
+        scenes = [clip.scene for clip in clips if clip.scene is not None]
+        if head is None or (head.scene and len(scenes) < len(clips)):
+            return None
+        target = torch.from_numpy(np.stack([clip.target for clip in clips]))
+        seen = torch.cat((inputs, target), dim=1).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = head(seen, torch.from_numpy(np.stack(scenes)) if head.scene else None)
+        return logits
+
+    def similarity(self, query: Tensor, state: State) -> NDArray[np.float32]:
+        """Cosine of each place of a prediction's query and each memory item, (M, h', w'); M is 0 without a memory."""
+        with torch.inference_mode():
+            alike: NDArray[np.float32] = self._net.memory.similarity(query, state)[0].contiguous().numpy()
+        return alike
 
     def learn(self, query: Tensor, state: State, rate: float | None = None) -> State:
         """The state after learning from a prediction's query; `rate` overrides the model's own."""

@@ -39,7 +39,7 @@ class RunningScene:
     def push(self, picture: NDArray[np.float32], seconds: float) -> State:
         """Add a (C, h, w) picture in [-1, 1] seen at `seconds`; answers the mean. Early on it is the plain mean of what
         has been seen, so that the first frame does not weigh for long."""
-        small = _reduced(picture)
+        small = reduced(picture)
         if self._mean is None or not 0 <= seconds - self._last < MEMORY_S * 3:
             self._mean, self._since = small, seconds
         else:
@@ -77,19 +77,60 @@ class SceneMemory:
         shape = states.shape[1:]
         return cls(mean.reshape(shape).astype(np.float32), rows.reshape(len(keep), *shape).astype(np.float32))
 
+    def weights(self, state: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A state's place in the subspace: the components' weights (K,) and the channels' brightness (C,)."""
+        light = state.mean(axis=(1, 2))
+        rest = (state - light[:, None, None] - self.mean).ravel()
+        return self.components.reshape(len(self.components), rest.size) @ rest, light  # there may be none
+
+    def behind(
+        self, weights: NDArray[np.float32], light: NDArray[np.float32], area: tuple[slice, ...] = (slice(None),) * 3
+    ) -> State:
+        """The scene (C, h/2, w/2), or an area of it, as the memory knows it at that place of the subspace."""
+        known = np.tensordot(weights, self.components[(slice(None), *area)], 1)
+        return np.asarray(self.mean[area] + known + light[:, None, None], dtype=np.float32)
+
     def novelty(self, state: State) -> Grid:
         """Mean squared distance of a state to the subspace around each cell, (h/8, w/8)."""
-        rest = (_centred(state[None])[0] - self.mean).ravel()
-        rows = self.components.reshape(len(self.components), self.mean.size)  # there may be none
-        rest = rest - rows.T @ (rows @ rest)
-        error = np.square(rest.reshape(state.shape)).mean(axis=0)
-        window = window_size(error.shape[0] * REDUCE) // REDUCE
-        cell = CELL // REDUCE
-        mean = cv2.blur(error, (window, window), borderType=cv2.BORDER_REFLECT)
-        return np.ascontiguousarray(mean[cell // 2 :: cell, cell // 2 :: cell])
+        return _around_cells(np.square(state - self.behind(*self.weights(state))))
 
 
-def _reduced(picture: NDArray[np.float32]) -> State:
+@dataclass(frozen=True, slots=True)
+class SceneView:
+    """One frame as the scene's memory sees it."""
+
+    rest: NDArray[np.float32]
+    """(2C, h/2, w/2), in [-1, 1] units: how the picture, and the mean of the last second, differ from the scene."""
+    novelty: Grid
+    """(h/8, w/8); 0 until the running mean has settled."""
+
+
+class SceneReader:
+    """Reads one stream's frames, in order, against the memory of its scene."""
+
+    def __init__(self, memory: SceneMemory) -> None:
+        self.memory = memory
+        self._running = RunningScene()
+
+    def read(self, picture: NDArray[np.float32], seconds: float) -> SceneView:
+        """A (C, h, w) picture in [-1, 1] seen at `seconds`."""
+        state = self._running.push(picture, seconds)
+        behind = self.memory.behind(*self.memory.weights(state))
+        rest = np.concatenate((reduced(picture) - behind, state - behind)) * 2
+        novelty = _around_cells(np.square(state - behind))
+        return SceneView(rest, novelty if self._running.settled else np.zeros_like(novelty))
+
+
+def _around_cells(error: State) -> Grid:
+    error = error.mean(axis=0)
+    window = window_size(error.shape[0] * REDUCE) // REDUCE
+    cell = CELL // REDUCE
+    mean = cv2.blur(error, (window, window), borderType=cv2.BORDER_REFLECT)
+    return np.ascontiguousarray(mean[cell // 2 :: cell, cell // 2 :: cell])
+
+
+def reduced(picture: NDArray[np.float32]) -> State:
+    """A (C, h, w) picture in [-1, 1] at the scene's resolution, in [0, 1]."""
     channels, height, width = picture.shape
     cells = picture.reshape(channels, height // REDUCE, REDUCE, width // REDUCE, REDUCE)
     return np.asarray((cells.mean(axis=(2, 4)) + 1) / 2, dtype=np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from memwatch.scoring import (
     MOMENT,
     SLOW,
     Calibration,
-    CueReader,
     EventRate,
     psnr,
+    read_cues,
     regularity_error,
     squared_error,
     unseen_peaks,
@@ -29,7 +29,7 @@ from memwatch.tasks.alarms import event_levels, traces
 from memwatch.tasks.budget import Budget
 from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
-from memwatch.tasks.scenes import learn_scene
+from memwatch.tasks.scenes import FootageScene
 from memwatch.tasks.suspects import Suspect, suspect_stretches, suspects_of
 from memwatch.types import Grid
 
@@ -90,6 +90,7 @@ class _Read:
 def calibrate(
     model: Model,
     footage: Footage,
+    scene: FootageScene,
     *,
     per_day: float = FALSE_ALARMS_PER_DAY,
     progress: Progress,
@@ -98,24 +99,25 @@ def calibrate(
     """Fit `model.calibration` on the held-out part of `footage`, the memory frozen as trained, its threshold meant
     for `per_day` false alarms a day."""
     targets = footage.targets(model.config, held=True)
-    read = _read(model, footage, targets, set(cues) - set(SLOW), progress)
-    scene = learn_scene(footage, targets) if "scene" in cues else None
+    read = _read(model, footage, scene, targets, set(cues) - set(SLOW), progress)
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     values = read.values()
     found = traces(footage, targets, unseen_peaks(values))
     rates = {MOMENT: EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))}
     suspects = suspects_of(found, EVENTS)
-    if scene:
-        levels = unseen_peaks({"scene": scene.stretches})
+    stretches = {}
+    if "scene" in cues and scene.stretches is not None:
+        stretches = {"scene": scene.stretches}
+        levels = unseen_peaks(stretches)
         rates["scene"] = EventRate.fit(levels, sum(r.times[-1] - r.times[0] for r in footage.recordings))
         suspects += suspect_stretches(footage, scene.recordings, levels)
     fitted = Calibration.fit(
         values,
         np.asarray(read.regularity),
         seconds=seconds,
-        scene=scene.memory if scene else None,
-        stretches={"scene": scene.stretches} if scene else {},
+        scene=scene.memory,
+        stretches=stretches,
         rates=rates,
         per_day=per_day,
     )
@@ -123,13 +125,16 @@ def calibrate(
     budget = Budget.of(fitted)
     assert budget is not None
     decibels = float(np.mean(read.decibels))
-    return Calibrated(
-        fitted.frames, seconds, decibels, fitted.gate, fitted.threshold, budget, tuple(suspects)
-    )
+    return Calibrated(fitted.frames, seconds, decibels, fitted.gate, fitted.threshold, budget, tuple(suspects))
 
 
 def _read(
-    model: Model, footage: Footage, targets: Sequence[tuple[int, int]], cues: set[str], progress: Progress
+    model: Model,
+    footage: Footage,
+    scene: FootageScene,
+    targets: Sequence[tuple[int, int]],
+    cues: set[str],
+    progress: Progress,
 ) -> _Read:
     config = model.config
     runtime = open_runtime(model)
@@ -138,10 +143,13 @@ def _read(
     progress.start("calibrating", len(targets))
     for first in range(0, len(targets), BATCH):
         some = targets[first : first + BATCH]
-        clips = [footage.recordings[n].clip(i, config) for n, i in some]
+        clips = [
+            replace(footage.recordings[n].clip(i, config), scene=scene.rest(n, i, footage.recordings[n].frames[i]))
+            for n, i in some
+        ]
         for clip, prediction in zip(clips, runtime.predict(clips, [memory] * len(clips)), strict=True):
             error = squared_error(prediction.frame, clip.target)
-            for name, grid in CueReader(cues).read(clip, prediction, error).items():
+            for name, grid in read_cues(cues, clip, prediction, error, None).items():
                 read.cues.setdefault(name, []).append(grid)
             read.regularity.append(regularity_error(error))
             read.decibels.append(psnr(error))

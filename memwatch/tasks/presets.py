@@ -41,9 +41,11 @@ def model_config(preset: str, size: tuple[int, int], *, gray: bool, memory: str 
         case "paper":
             config = ModelConfig("paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0)
         case "base":
-            config = ModelConfig("base", *fitted(size, 240 * 160), channels)
+            config = ModelConfig("base", *fitted(size, 240 * 160), channels, head_scene=True, head_place=8)
         case "small":
-            config = ModelConfig("small", *fitted(size, 160 * 112), channels, net_width=12, head_width=16)
+            config = ModelConfig(
+                "small", *fitted(size, 160 * 112), channels, net_width=12, head_width=16, head_scene=True, head_place=8
+            )
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
     return replace(config, memory=memory) if memory else config

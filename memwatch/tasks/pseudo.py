@@ -1,9 +1,11 @@
 """Pseudo-anomalies for the oddity head: pieces of other moments of the same camera, pasted in without a seam.
 
-Positives: a rectangle replayed too fast; a moving figure enlarged or stretched; a figure that glides without walking.
-Negatives: the bare clip, and rectangles of other moments at their own speed, so that the pasting itself teaches
-nothing. Cells count as abnormal where what was pasted covers a good part of them, as normal where it hardly touches
-them, and not at all between.
+Positives are what never happens here: too fast, too large, gliding without walking, at another place, the other way
+round, lying, or standing where nothing stood. Negatives are the bare clip and pieces pasted in the same way that are as
+usual, so that the pasting itself teaches nothing. A piece at another place may well look as usual there; the head then
+sees as many like it that are normal, and answers how much rarer the one is than the other, which is what is wanted.
+Cells count as abnormal where what was pasted covers a good part of them, as normal where it hardly touches them, and
+not at all between.
 """
 
 from __future__ import annotations
@@ -14,21 +16,61 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from memwatch.tasks import pasting
 from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.pasting import figures, halved, lay
+from memwatch.tasks.scenes import FootageScene
 
 CELL = 8
 CLEAR, COVERED = 0.02, 0.25
 """Share of a cell under which it is normal, and from which it is abnormal."""
-FEATHER = 2.0
-KINDS = (("normal", 0.4), ("fast", 0.25), ("shape", 0.2), ("glide", 0.15))
+KINDS = {
+    "normal": 0.30,
+    "fast": 0.13,
+    "shape": 0.14,
+    "glide": 0.09,
+    "moved": 0.15,
+    "mirrored": 0.07,
+    "turned": 0.04,
+    "still": 0.08,
+}
+ANYWHERE = ("moved", "still")
+"""Kinds that are mostly pasted where nothing moves."""
 FAST = (1.8, 3.5)
-LARGER = (1.3, 2.2)
 MOVES = 6.0
 """Levels of change between a clip's last frames, in a small window, above which something moves."""
 TRIES = 4
 """Other moments looked at for one in which something moves at the place."""
+STAYS_S = 3.0
+"""Mean of the time that a still thing has stood, in time constants of the running mean."""
 
-Weighted = tuple[Pixels, NDArray[np.float32], NDArray[np.float32]]
+
+@dataclass(frozen=True, slots=True)
+class OddBatch:
+    """Labelled crops for the head."""
+
+    clips: NDArray[np.float32]
+    """(B, (T+1)·C, side, side) in [-1, 1]."""
+    rest: NDArray[np.float32]
+    """(B, 2C, side/2, side/2): the difference from the scene behind, see `OddityHead`."""
+    labels: NDArray[np.float32]
+    """(B, side/8, side/8)"""
+    weights: NDArray[np.float32]
+    at: list[tuple[int, int]]
+    """Each crop's top left cell."""
+
+
+@dataclass(slots=True)
+class _Sample:
+    """A crop in levels, as it is being changed."""
+
+    clip: Pixels
+    behind: Pixels
+    """(C, side/2, side/2): the scene."""
+    state: Pixels
+    """The mean of the last second, likewise."""
+    covered: Pixels
+    """(side, side): where something abnormal shows in the last frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,126 +79,154 @@ class PseudoAnomalies:
 
     crops: Crops
     backgrounds: list[NDArray[np.float32]]
-    """Each recording's median picture (C, h, w), in levels."""
+    """Each recording's median picture (C, h, w), in levels: figures are cut out by it."""
+    scene: FootageScene
 
-    def draw(self, step: int) -> Weighted:
-        """Clips (B, (T+1)·C, side, side) in [-1, 1], labels and weights (B, side/8, side/8)."""
+    def draw(self, step: int) -> OddBatch:
         rng = np.random.default_rng((self.crops.seed, 2, step))
-        drawn = [self._sample(rng) for _ in range(self.crops.batch)]
-        clips, labels, weights = (np.stack(part) for part in zip(*drawn, strict=True))
-        return clips, labels, weights
+        clips, rest, labels, weights, at = zip(*(self._sample(rng) for _ in range(self.crops.batch)), strict=True)
+        return OddBatch(np.stack(clips), np.stack(rest), np.stack(labels), np.stack(weights), list(at))
 
-    def _sample(self, rng: np.random.Generator) -> Weighted:
+    def _sample(self, rng: np.random.Generator) -> tuple[Pixels, Pixels, Pixels, Pixels, tuple[int, int]]:
         crops, side = self.crops, self.crops.side
-        base = crops.targets[int(rng.integers(len(crops.targets)))]
-        stack = crops.stack(*base)
-        y, x = crops.place(stack, rng)
-        clip = stack[:, y : y + side, x : x + side].astype(np.float32)
-        kind = str(rng.choice([name for name, _ in KINDS], p=[share for _, share in KINDS]))
-        covered = np.zeros((side, side), np.float32)
-        if kind != "normal" or rng.random() < 0.5:
-            other = self._other_moment(rng, y, x, speed=rng.uniform(*FAST) if kind == "fast" else 1.0)
-            if other is not None:
-                clip, covered = self._paste(clip, *other, kind=kind, rng=rng)
-        if kind == "normal":
-            covered[:] = 0
-        share = cv2.resize(covered, (side // CELL, side // CELL), interpolation=cv2.INTER_AREA)
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        number, target = crops.targets[int(rng.integers(len(crops.targets)))]
+        y, x = self._place(number, target, rng, anywhere=kind in ANYWHERE and rng.random() < 0.8)
+        area = (slice(y // 2, (y + side) // 2), slice(x // 2, (x + side) // 2))
+        sample = _Sample(
+            self._clip(number, target, y, x),
+            self.scene.behind(number, target, area) * 255,
+            self.scene.state(number, target, area) * 255,
+            np.zeros((side, side), np.float32),
+        )
+        self._change(sample, kind, y, x, rng)
+        share = cv2.resize(sample.covered, (side // CELL, side // CELL), interpolation=cv2.INTER_AREA)
         labels = (share >= COVERED).astype(np.float32)
         weights = ((share >= COVERED) | (share <= CLEAR)).astype(np.float32)
-        clip = np.clip(clip * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255)
-        return clip / 127.5 - 1, labels, weights
+        return *self._lit(sample, rng), labels, weights, (y // CELL, x // CELL)
 
-    def _other_moment(self, rng: np.random.Generator, y: int, x: int, *, speed: float) -> tuple[Pixels, Pixels] | None:
-        """The same place at another moment, as a clip at `speed` times its own, and its background; the one of a few
-        in which most moves."""
+    def _place(self, number: int, target: int, rng: np.random.Generator, *, anywhere: bool) -> tuple[int, int]:
+        """Top and left of a crop, on whole cells."""
+        stack = self.crops.stack(number, target)
+        if anywhere:
+            y, x = (int(rng.integers(length - self.crops.side + 1)) for length in stack.shape[1:])
+        else:
+            y, x = self.crops.place(stack, rng)
+        return y // CELL * CELL, x // CELL * CELL
+
+    def _clip(self, number: int, target: int, y: int, x: int, speed: float = 1.0) -> Pixels:
+        """A crop of the clip of `target` at `speed` times its own."""
+        recording, side = self.crops.footage.recordings[number], self.crops.side
+        wanted = [round(target - (target - i) * speed) for i in recording.indices(target, self.crops.config)]
+        frames = [recording.frames[max(0, i)][:, y : y + side, x : x + side] for i in wanted]
+        return np.concatenate(frames).astype(np.float32)
+
+    def _change(self, sample: _Sample, kind: str, y: int, x: int, rng: np.random.Generator) -> None:
+        if kind == "still":
+            self._stand(sample, rng)
+        elif kind == "normal":
+            kind = str(rng.choice(["bare", "replayed", "laid"], p=[0.4, 0.3, 0.3]))
+            if kind != "bare":
+                self._paste(sample, kind, self._other(rng, (y, x)), rng)
+                sample.covered[:] = 0
+        else:
+            speed = rng.uniform(*FAST) if kind == "fast" else 1.0
+            self._paste(sample, kind, self._other(rng, None if kind == "moved" else (y, x), speed), rng)
+
+    def _other(
+        self, rng: np.random.Generator, place: tuple[int, int] | None, speed: float = 1.0
+    ) -> tuple[Pixels, Pixels]:
+        """Another moment's clip and its background: of the same place, the one of a few in which most moves; or,
+        without a place, from wherever something moves."""
         crops, side = self.crops, self.crops.side
+        channels = crops.config.channels
         best: tuple[float, Pixels, Pixels] | None = None
-        for _ in range(TRIES):
+        for _ in range(TRIES if place else 1):
             number, target = crops.targets[int(rng.integers(len(crops.targets)))]
-            recording = crops.footage.recordings[number]
-            indices = recording.indices(target, crops.config)
-            wanted = [round(target - (target - i) * speed) for i in indices]
-            if wanted[0] < 0:
-                continue
-            clip = np.concatenate([recording.frames[i][:, y : y + side, x : x + side] for i in wanted])
-            clip = clip.astype(np.float32)
-            channels = crops.config.channels
+            y, x = place or self._place(number, target, rng, anywhere=False)
+            clip = self._clip(number, target, y, x, speed)
             moving = float(np.abs(clip[-channels:] - clip[-2 * channels : -channels]).mean())
             if best is None or moving > best[0]:
                 best = moving, clip, self.backgrounds[number][:, y : y + side, x : x + side]
-        return best and best[1:]
+        assert best is not None
+        return best[1:]
 
-    def _paste(
-        self, clip: Pixels, other: Pixels, background: Pixels, *, kind: str, rng: np.random.Generator
-    ) -> tuple[Pixels, Pixels]:
-        """`clip` with a piece of `other` in it, and where in its last frame the piece shows, (side, side) in 0…1."""
-        frame = _rectangle(self.crops.side, rng)
-        channels = self.crops.config.channels
-        frames = len(clip) // channels
-        wide = np.tile(background, (frames, 1, 1))
-        if kind in ("normal", "fast"):
+    def _paste(self, sample: _Sample, kind: str, other: tuple[Pixels, Pixels], rng: np.random.Generator) -> None:
+        """Lay a piece of another moment over the sample."""
+        piece, background = other
+        channels = len(background)
+        frames = len(piece) // channels
+        frame = pasting.rectangle(self.crops.side, rng)
+        if kind in ("fast", "replayed"):
             # What stands still in a replay is as normal as ever.
-            change = np.abs(other[-channels:] - other[-2 * channels : -channels]).max(axis=0)
+            change = np.abs(piece[-channels:] - piece[-2 * channels : -channels]).max(axis=0)
             moving = cv2.blur(change, (9, 9)) > MOVES
-            covered = _figure(np.abs(other[-channels:] - background), channels)[0] * moving
-            return clip * (1 - frame) + other * frame, covered * frame
-        figure = _figure(np.abs(other - wide), channels) * frame
-        if kind == "glide":
-            # One moment's figure, carried along a straight line.
-            figure, other = np.repeat(figure[-1:], frames, axis=0), np.tile(other[-channels:], (frames, 1, 1))
-        result = clip.copy()
-        warps = _glides(frame, frames, rng) if kind == "glide" else [_stretch(frame, rng)] * frames
-        shown = figure[0]
-        for i, warp in enumerate(warps):
-            size = (self.crops.side, self.crops.side)
-            shown = cv2.warpAffine(figure[i], warp, size)
-            for c in range(i * channels, (i + 1) * channels):
-                moved = cv2.warpAffine(other[c], warp, size, borderMode=cv2.BORDER_REPLICATE)
-                result[c] = result[c] * (1 - shown) + moved * shown
-        return result, shown
+            sample.clip = sample.clip * (1 - frame) + piece * frame
+            sample.covered = figures(piece[-channels:], background)[0] * moving * frame
+            return
+        masks = figures(piece, background) * frame
+        if kind == "glide":  # one moment's figure, carried along a straight line
+            masks, piece = np.repeat(masks[-1:], frames, axis=0), np.tile(piece[-channels:], (frames, 1, 1))
+            warps = pasting.glides(frame, frames, rng)
+        else:
+            warps = [self._warp(kind, frame, rng)] * frames
+        sample.clip, sample.covered = lay(sample.clip, piece, masks, warps)
 
+    @staticmethod
+    def _warp(kind: str, frame: Pixels, rng: np.random.Generator) -> pasting.Warp:
+        match kind:
+            case "shape":
+                return pasting.stretched(frame, rng)
+            case "mirrored":
+                return pasting.mirrored(frame)
+            case "turned":
+                return pasting.turned(frame, rng)
+            case "moved":
+                return pasting.moved(frame, rng)
+            case _:
+                return np.eye(2, 3, dtype=np.float32)
 
-def _rectangle(side: int, rng: np.random.Generator) -> Pixels:
-    """A feathered rectangle of random size and place, (side, side) in 0…1."""
-    height, width = (int(rng.integers(side // 4, 3 * side // 4)) for _ in range(2))
-    y, x = int(rng.integers(0, side - height + 1)), int(rng.integers(0, side - width + 1))
-    mask = np.zeros((side, side), np.float32)
-    mask[y : y + height, x : x + width] = 1
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), FEATHER), dtype=np.float32)
+    def _stand(self, sample: _Sample, rng: np.random.Generator) -> None:
+        """Something that has stood here for a while: a figure, a thing, or a patch of other light."""
+        side, channels = self.crops.side, self.crops.config.channels
+        now = sample.clip[-channels:]
+        which = rng.random()
+        if which < 0.35:
+            piece, background = self._other(rng, None)
+            frame = pasting.rectangle(side, rng)
+            mask = figures(piece[-channels:], background)[:1] * frame
+            warp = pasting.moved(frame, rng)
+            thing, shown = piece[-channels:], np.asarray(cv2.warpAffine(mask[0], warp, (side, side)), np.float32)
+            thing = np.stack([cv2.warpAffine(t, warp, (side, side), borderMode=cv2.BORDER_REPLICATE) for t in thing])
+        elif which < 0.85:
+            shown, thing = pasting.blob(side, rng, soft=False), self._texture(rng)
+        else:
+            shown = pasting.blob(side, rng, soft=True)
+            gain = rng.uniform(0.3, 0.7) if rng.random() < 0.5 else rng.uniform(1.4, 2.5)
+            thing = np.asarray(np.clip(now * gain + rng.uniform(-10, 30), 0, 255), np.float32)
+        frames = len(sample.clip) // channels
+        sample.clip = sample.clip * (1 - shown) + np.tile(thing, (frames, 1, 1)) * shown
+        sample.covered = shown * pasting.visible(now, sample.clip[-channels:])
+        part = halved(shown) * (1 - np.exp(-rng.exponential(STAYS_S)))
+        sample.state = sample.state * (1 - part) + halved(thing) * part
 
+    def _texture(self, rng: np.random.Generator) -> Pixels:
+        """What a thing may be made of: a piece of the picture, or of nearly one colour."""
+        side = self.crops.side
+        picture = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
+        y, x = (int(rng.integers(length - side + 1)) for length in picture.shape[1:])
+        piece = picture[:, y : y + side, x : x + side]
+        if rng.random() < 0.5:
+            mean = piece.mean(axis=(1, 2), keepdims=True)
+            piece = np.clip(mean + (piece - mean) * 0.3 + rng.uniform(-60, 60, (len(piece), 1, 1)), 0, 255)
+        return np.asarray(piece, np.float32)
 
-def _figure(difference: Pixels, channels: int) -> Pixels:
-    """What differs from the background, softly, one mask a frame: (frames, side, side) in 0…1."""
-    masks = [
-        cv2.GaussianBlur(difference[i : i + channels].max(axis=0), (0, 0), 1.0)
-        for i in range(0, len(difference), channels)
-    ]
-    return np.clip((np.stack(masks) - 10) / 10, 0, 1)
-
-
-def _stretch(frame: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Enlargement about the rectangle's middle, in both directions or in one."""
-    x, y = _middle(frame)
-    larger, other = rng.uniform(*LARGER), rng.uniform(0.8, 1.1)
-    which = rng.random()
-    sx, sy = (larger, larger) if which < 0.4 else (larger, other) if which < 0.8 else (other, larger)
-    return np.array([[sx, 0, x - sx * x], [0, sy, y - sy * y]], np.float32)
-
-
-def _glides(frame: Pixels, frames: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """A straight path that ends near where the figure was, stretched a little."""
-    x, y = _middle(frame)
-    angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 6.0)
-    sx, sy = rng.uniform(0.9, 1.8), rng.uniform(0.8, 1.3)
-    if rng.random() < 0.7:
-        angle = rng.choice([0, np.pi]) + rng.normal(0, 0.25)  # mostly sideways, as things move on the ground
-    steps = np.arange(frames) - (frames - 1)
-    dx, dy = steps * speed * np.cos(angle), steps * speed * np.sin(angle)
-    return [
-        np.array([[sx, 0, x - sx * x + a], [0, sy, y - sy * y + b]], np.float32) for a, b in zip(dx, dy, strict=True)
-    ]
-
-
-def _middle(frame: Pixels) -> tuple[float, float]:
-    rows, columns = np.nonzero(frame > 0.5)
-    return float(columns.mean()), float(rows.mean())
+    def _lit(self, sample: _Sample, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        """The network's two inputs. Light drifts: a little gain and offset for all, a little more for the scene, which
+        the memory never knows quite right."""
+        gain, offset = rng.uniform(0.85, 1.15), rng.uniform(-12, 12)
+        clip = np.clip(sample.clip * gain + offset, 0, 255)
+        behind = (sample.behind * rng.uniform(0.97, 1.03) + rng.uniform(-4, 4)) * gain + offset
+        now = halved(clip[-self.crops.config.channels :])
+        rest = np.concatenate((now - behind, sample.state * gain + offset - behind)) / 127.5
+        return np.asarray(clip / 127.5 - 1, np.float32), np.asarray(rest, np.float32)

@@ -13,6 +13,7 @@ from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import MOST_TOLD, Calibrated, calibrate
 from memwatch.tasks.footage import read_footage
 from memwatch.tasks.progress import Progress
+from memwatch.tasks.scenes import learn_scene
 from memwatch.tasks.suspects import Suspect, without
 
 MOST_LEFT_OUT = 20
@@ -67,12 +68,12 @@ def recalibrate(
     if target.suffix != ".safetensors":
         raise UsageError(f"{target}: a model's name ends in .safetensors", f"write --out {target}.safetensors")
     clips = read_footage(footage, loaded.config, fps=fps, progress=progress, unseen=not held_out)
-    held = calibrate(loaded, clips, per_day=per_day, progress=progress)
+    held = calibrate(loaded, clips, learn_scene(clips), per_day=per_day, progress=progress)
     left: list[Suspect] = []
     while leave_out_events and held.suspects and len(left) < MOST_LEFT_OUT:
         left += held.suspects
         clips = without(clips, held.suspects)
-        held = calibrate(loaded, clips, per_day=per_day, progress=progress)
+        held = calibrate(loaded, clips, learn_scene(clips), per_day=per_day, progress=progress)
     if held.suspects:
         progress.note(f"{len(held.suspects)} stretches look like no normal footage; --leave-out-events cuts them out")
     save_model(loaded, target)

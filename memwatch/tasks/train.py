@@ -30,11 +30,14 @@ from memwatch.tasks.interrupts import HeldSignals
 from memwatch.tasks.pictures import draw_loss, draw_predictions
 from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
-from memwatch.tasks.pseudo import PseudoAnomalies, Weighted
+from memwatch.tasks.pseudo import OddBatch, PseudoAnomalies
+from memwatch.tasks.scenes import learn_scene
 from memwatch.tasks.train_report import TrainReport
 
 WARM_UP_STEPS = 100
 WEIGHT_DECAY = 1e-4
+PREDICTOR_EVERY = 2
+"""Steps of the head for one of the predictor, where there is a head."""
 CLIP_NORM = 1.0
 HEAD_RATE = 2e-3
 POSITIVE_WEIGHT = 5.0
@@ -116,14 +119,15 @@ def train(
         run.recent = meta["recent"]
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
-    pseudo = PseudoAnomalies(crops, clips.backgrounds(config)) if net.head else None
+    scene = learn_scene(clips)
+    pseudo = PseudoAnomalies(crops, clips.backgrounds(config), scene) if net.head else None
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
     if not run.precision:
         # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
         run.precision = _faster_precision(run, crops) if budget else "fp32"
     _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
-    held = calibrate(model, clips, per_day=per_day, progress=progress)
+    held = calibrate(model, clips, scene, per_day=per_day, progress=progress)
     model.card = card(
         preset=preset,
         footage=clips.names,
@@ -221,15 +225,18 @@ def _loop(
                     break
                 _set_rate(run, done)
                 loss = _step(run, batch, odd)
-                if not isfinite(loss):
+                if loss is not None and not isfinite(loss):
                     raise _not_finite(run.step, checkpoint)
                 shown = run.elapsed
                 run.step, run.elapsed = run.step + 1, before + time.monotonic() - start
-                run.recent.append(loss)
+                if loss is not None:
+                    run.recent.append(loss)
                 if run.step % per_epoch == 0:
                     _end_epoch(run, checkpoint)
                 pace = (run.step - fresh) * crops.batch / max(run.elapsed - before, 1e-6)
-                progress.step(1 if total else run.elapsed - shown, loss=loss, clips_per_s=pace)
+                progress.step(
+                    1 if total else run.elapsed - shown, loss=run.recent[-1] if run.recent else 0.0, clips_per_s=pace
+                )
     except KeyboardInterrupt:
         _save(run, checkpoint)
         progress.note(f"stopped at step {run.step}; go on with --resume")
@@ -263,10 +270,10 @@ def _not_finite(step: int, checkpoint: Path) -> MemwatchError:
 
 def _batches(
     run: _Run, crops: Crops, pseudo: PseudoAnomalies | None, per_epoch: int
-) -> Iterator[tuple[Pixels, Weighted | None]]:
+) -> Iterator[tuple[Pixels, OddBatch | None]]:
     """Batches from the current step on, for the predictor and the head, drawn one ahead on a thread of their own."""
 
-    def draw(step: int) -> tuple[Pixels, Weighted | None]:
+    def draw(step: int) -> tuple[Pixels, OddBatch | None]:
         if crops.side:
             return crops.draw(step), pseudo.draw(step) if pseudo else None
         number, position = divmod(step, per_epoch)
@@ -292,37 +299,43 @@ def _set_rate(run: _Run, done: float) -> None:
         group["lr"] = rate * factor
 
 
-def _step(run: _Run, batch: Pixels, odd: Weighted | None = None) -> float:
-    """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, NaN if any loss is not
-    finite (nothing is updated then)."""
+def _step(run: _Run, batch: Pixels, odd: OddBatch | None = None) -> float | None:
+    """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, None where this step was the
+    head's alone, NaN if any loss is not finite (nothing is updated then)."""
     net = run.net
-    pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
-    channels = net.config.channels
     run.optimiser.zero_grad(set_to_none=True)
+    # The predictor is near its end after minutes, the head goes on learning: it gets every step, the other some.
+    predicts = odd is None or run.step % PREDICTOR_EVERY == 0
     half = torch.autocast("cpu", torch.bfloat16) if run.precision == "bf16" else nullcontext()
     with half:
-        predicted, _, query = net(pixels[:, :-channels], run.state)
-        head_loss = _head_loss(net, odd) if odd is not None else torch.zeros(())
-    query = query.float()
-    loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
-    total = loss + head_loss + sum(net.memory.losses(query, run.state).values())
+        total = _head_loss(net, odd) if odd is not None else torch.zeros(())
+    value, query = None, None
+    if predicts:
+        pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+        channels = net.config.channels
+        with half:
+            predicted, _, query = net(pixels[:, :-channels], run.state)
+        query = query.float()
+        loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
+        total = total + loss + sum(net.memory.losses(query, run.state).values())
+        value = float(loss.detach())
     total.backward()  # type: ignore[no-untyped-call]
-    value = float(loss.detach())
-    if not isfinite(value) or not isfinite(float(total.detach())):
+    if not isfinite(float(total.detach())):
         return float("nan")
     if not run.schedule.epochs:
         for group in run.optimiser.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
     run.optimiser.step()
-    run.state = net.memory.write(query, run.state)
+    if query is not None:
+        run.state = net.memory.write(query, run.state)
     return value
 
 
-def _head_loss(net: Predictor, odd: Weighted) -> Tensor:
+def _head_loss(net: Predictor, odd: OddBatch) -> Tensor:
     """Binary cross-entropy of the head on a batch of pseudo-anomalies, ignored cells left out."""
     assert net.head is not None
-    clips, labels, weights = (torch.from_numpy(part) for part in odd)
-    logits = net.head(clips.contiguous(memory_format=torch.channels_last)).float()
+    clips, rest, labels, weights = (torch.from_numpy(part) for part in (odd.clips, odd.rest, odd.labels, odd.weights))
+    logits = net.head(clips.contiguous(memory_format=torch.channels_last), rest, odd.at).float()
     each = F.binary_cross_entropy_with_logits(
         logits, labels, reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
     )

@@ -40,6 +40,10 @@ class Memory(nn.Module, ABC):
         """`query` is (B, D, h, w). Reading changes nothing."""
 
     @abstractmethod
+    def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
+        """Cosine of each place's query (B, D, h, w) and each item, (B, M, h, w); M is 0 where there are no items."""
+
+    @abstractmethod
     def write(self, query: Tensor, state: MemoryState, rate: float | None = None) -> MemoryState:
         """The state after having learned from `query`; the one given is left as it was. `rate` overrides the
         configured one."""
@@ -61,6 +65,9 @@ class NoMemory(Memory):
 
     def read(self, query: Tensor, state: MemoryState) -> Read:
         return Read(query, torch.zeros_like(query[:, 0]))
+
+    def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
+        return query[:, :0]
 
     def write(self, query: Tensor, state: MemoryState, rate: float | None = None) -> MemoryState:
         return state

@@ -57,6 +57,9 @@ class MnadMemory(Memory):
         nearest = cosine.amax(dim=1)  # unit vectors: |q-p|² = 2 - 2 q·p
         return Read(torch.cat((unit, recalled), dim=1), (2 - 2 * nearest).clamp_min(0))
 
+    def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
+        return torch.einsum("bdhw,md->bmhw", F.normalize(query, dim=1), state["items"])
+
     def write(self, query: Tensor, state: MemoryState, rate: float | None = None) -> MemoryState:
         rows = _rows(query.detach())
         if self.update == "published" and rate is None:
