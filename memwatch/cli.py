@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from memwatch import __version__, console
+from memwatch.config import RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
 from memwatch.process import asked_to_stop, run
@@ -49,8 +50,21 @@ Fps = Annotated[
     float | None,
     typer.Option("--fps", min=0.1, max=1000, metavar="RATE", help="Rate of a folder of frames; footage knows its own."),
 ]
+MinSize = Annotated[
+    float,
+    typer.Option("--min-size", min=0, max=100, metavar="PERCENT", help="Ignore what takes less of the picture."),
+]
+MaxSize = Annotated[
+    float,
+    typer.Option("--max-size", min=0, max=100, metavar="PERCENT", help="Ignore what takes more of the picture."),
+]
 Learn = Annotated[bool, typer.Option("--learn/--no-learn", help="Let the memory follow what is normal while it runs.")]
 Form = Annotated[ReportFormat, typer.Option("--format", help="auto: a table on a terminal, else JSON.")]
+
+
+def _sizes(least: float, most: float) -> RegionConfig:
+    """Of regions that count, from percent of the picture."""
+    return RegionConfig(min_area=least / 100, max_area=most / 100)
 
 
 def _version(wanted: bool) -> None:
@@ -140,6 +154,8 @@ def score(
     resume: Annotated[bool, typer.Option("--resume", help="Skip what is already done in --out.")] = False,
     fps: Fps = None,
     learn: Learn = True,
+    min_size: MinSize = 0.0,
+    max_size: MaxSize = 100.0,
 ) -> int:
     """Score recordings, each into a folder of results.
 
@@ -160,6 +176,7 @@ def score(
         resume=resume,
         fps=fps,
         learn=learn,
+        sizes=_sizes(min_size, max_size),
         progress=console.progress(),
     )
     console.show(report)
@@ -186,6 +203,8 @@ def watch(
     duration: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
+    min_size: MinSize = 0.0,
+    max_size: MaxSize = 100.0,
 ) -> int:
     """Watch a camera or a recording and print its events.
 
@@ -208,6 +227,7 @@ def watch(
             rate=rate,
             fps=fps,
             duration=duration,
+            sizes=_sizes(min_size, max_size),
             stream=sys.stdout,
             progress=listener,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from memwatch.config import EventConfig
+from memwatch.config import EventConfig, RegionConfig
 from memwatch.errors import EXIT_DONE, EXIT_PARTIAL, MemwatchError, SourceError, UsageError
 from memwatch.events import EventBuilder
 from memwatch.files import write_text
@@ -71,15 +71,18 @@ def score(
     resume: bool = False,
     fps: float | None = None,
     learn: bool = True,
+    sizes: RegionConfig | None = None,
     progress: Progress,
 ) -> ScoreReport:
     """Score every clip of `sources` into a folder of its own under `out`.
 
     Each clip starts from the memory as trained. A clip that can't be read does not stop the others. `resume` skips
-    clips that are complete and were scored by this model with these options.
+    clips that are complete and were scored by this model with these options. `sizes` says which regions count.
     """
     loaded = load(model)
+    sizes = sizes or RegionConfig()
     done_as = {"model_id": loaded.model.id, "format": fmt, "annotate": annotate, "learn": learn, "fps": fps}
+    done_as |= sizes.to_dict()
     clips = _named([clip for source in sources for clip in find_clips(source, part="any").clips])
     prepare_folder(out, resume=resume)
     report = ScoreReport(out, loaded.model.id)
@@ -92,7 +95,7 @@ def score(
         _clear(folder)
         try:
             tally = _score_clip(
-                clip, folder, loaded, fmt=fmt, annotate=annotate, fps=fps, learn=learn, progress=progress
+                clip, folder, loaded, fmt=fmt, annotate=annotate, fps=fps, learn=learn, sizes=sizes, progress=progress
             )
         except MemwatchError as error:
             _clear(folder)
@@ -153,6 +156,7 @@ def _score_clip(
     annotate: bool,
     fps: float | None,
     learn: bool,
+    sizes: RegionConfig,
     progress: Progress,
 ) -> Tally:
     with ExitStack() as stack:
@@ -166,7 +170,7 @@ def _score_clip(
         if annotate:
             sinks.append(stack.enter_context(Marked(folder / "marked.mp4", fps=source.fps or 10.0)))
         events = EventBuilder(clip.name, EventConfig())
-        detector = loaded.detector(learn=learn)
+        detector = loaded.detector(learn=learn, sizes=sizes)
         tally = run_session(source, detector, sinks=sinks, events=events, watch=Steps(progress))
         require_scores(tally, str(clip.path), loaded.model.config.clip_length)
         rows.pad(tally.read + tally.broken)

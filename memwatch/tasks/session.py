@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from memwatch.config import RegionConfig
 from memwatch.errors import UsageError
 from memwatch.model import Model, load_model
 from memwatch.pipeline import Detector
@@ -31,9 +32,16 @@ class Loaded:
         config = self.model.config
         return self.model.card.get("footage_colour") or (None if config.preset == "paper" else config.colour)
 
-    def detector(self, *, learn: bool, rate: float | None = None, state: State | None = None) -> Detector:
-        """A detector for one stream, its memory as trained unless `state` is given."""
-        return Detector(self.runtime, self.calibration, state=state, learn=learn, rate=rate)
+    def detector(
+        self,
+        *,
+        learn: bool,
+        rate: float | None = None,
+        state: State | None = None,
+        sizes: RegionConfig | None = None,
+    ) -> Detector:
+        """A detector for one stream, its memory as trained unless `state` is given; `sizes` of regions that count."""
+        return Detector(self.runtime, self.calibration, state=state, learn=learn, rate=rate, sizes=sizes)
 
     def about(self) -> dict[str, Any]:
         """What events say of the model."""

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from memwatch.config import EventConfig
+from memwatch.clock import iso
+from memwatch.config import EventConfig, RegionConfig
 from memwatch.errors import EXIT_DONE, EXIT_PARTIAL
 from memwatch.events import EventBuilder
 from memwatch.pipeline import Interrupted, run_session
 from memwatch.sinks import EventFile, EventLines, Marked, ScoreRows, Sink, Timeline
+from memwatch.sinks.style import clock_text
 from memwatch.tasks.colour import ColourNote, check_colour
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.run_files import report_sinks
 from memwatch.tasks.score import prepare_folder, require_scores
 from memwatch.tasks.session import Loaded, load
-from memwatch.types import Tally
+from memwatch.types import Event, Tally
 from memwatch.video import Source, open_source
 
 
@@ -68,13 +70,15 @@ def watch(
     rate: float | None = None,
     fps: float | None = None,
     duration: float | None = None,
+    sizes: RegionConfig | None = None,
     stream: TextIO,
     progress: Progress,
 ) -> WatchReport:
     """Watch `source` until it ends, `duration` seconds of it have passed, or the user stops it.
 
     Events go to `stream` as NDJSON; with `out` the marked clip, scores, events and a timeline are left there too.
-    The memory goes on learning from calm frames unless `learn` is False; `rate` overrides the model's own.
+    The memory goes on learning from calm frames unless `learn` is False; `rate` overrides the model's own. `sizes` says
+    which regions count.
     """
     loaded = load(model)
     with ExitStack() as stack:
@@ -83,6 +87,7 @@ def watch(
         if out is not None:
             prepare_folder(out)
         sinks: list[Sink] = [stack.enter_context(EventLines(stream, model=loaded.about()))]
+        sinks.append(EventNotes(progress, live=camera.live))
         if camera.live:
             sinks.append(ColourNote(loaded, progress))
         files = _files(out, camera, loaded, sinks, stack) if out is not None else []
@@ -94,7 +99,7 @@ def watch(
         try:
             tally = run_session(
                 camera,
-                loaded.detector(learn=learn, rate=rate),
+                loaded.detector(learn=learn, rate=rate, sizes=sizes),
                 sinks=sinks,
                 events=EventBuilder(camera.name, EventConfig()),
                 watch=lambda t: steps(t) and (duration is None or t.seconds < duration),
@@ -106,6 +111,19 @@ def watch(
     if stopped is not None:
         raise stopped
     return WatchReport(camera.name, tally, files)
+
+
+class EventNotes(Sink):
+    """Says what was seen, in a line of words as an event opens: when, and why it is one."""
+
+    def __init__(self, progress: Progress, *, live: bool) -> None:
+        self._progress = progress
+        self._live = live
+
+    def on_event(self, event: Event) -> None:
+        if event.phase == "opened":
+            at = iso(event.start.time) if self._live else clock_text(event.start.seconds)
+            self._progress.note(f"{event.source} {at}: {event.reason} (score {event.peak.score.value:.1f})")
 
 
 def _files(out: Path, camera: Source, loaded: Loaded, sinks: list[Sink], stack: ExitStack) -> list[Path]:
