@@ -58,6 +58,10 @@ MaxSize = Annotated[
     float,
     typer.Option("--max-size", min=0, max=100, metavar="PERCENT", help="Ignore what takes more of the picture."),
 ]
+FalseAlarms = Annotated[
+    float | None,
+    typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold. [default: the model's]"),
+]
 Learn = Annotated[bool, typer.Option("--learn/--no-learn", help="Let the memory follow what is normal while it runs.")]
 Form = Annotated[ReportFormat, typer.Option("--format", help="auto: a table on a terminal, else JSON.")]
 
@@ -111,6 +115,9 @@ def train(
         int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps and footage: same model.")
     ] = 0,
     memory: Annotated[MemoryKind | None, typer.Option(help="Kind of memory. [default: the preset's]")] = None,
+    per_day: Annotated[
+        float, typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold.")
+    ] = 1.0,
     fps: Fps = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model file that exists.")] = False,
 ) -> int:
@@ -133,6 +140,7 @@ def train(
         resume=resume,
         seed=seed,
         memory=None if memory is None else memory.value,
+        per_day=per_day,
         fps=fps,
         force=force,
         progress=console.progress(),
@@ -154,6 +162,7 @@ def score(
     resume: Annotated[bool, typer.Option("--resume", help="Skip what is already done in --out.")] = False,
     fps: Fps = None,
     learn: Learn = True,
+    per_day: FalseAlarms = None,
     min_size: MinSize = 0.0,
     max_size: MaxSize = 100.0,
 ) -> int:
@@ -176,6 +185,7 @@ def score(
         resume=resume,
         fps=fps,
         learn=learn,
+        per_day=per_day,
         sizes=_sizes(min_size, max_size),
         progress=console.progress(),
     )
@@ -203,6 +213,7 @@ def watch(
     duration: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
+    per_day: FalseAlarms = None,
     min_size: MinSize = 0.0,
     max_size: MaxSize = 100.0,
 ) -> int:
@@ -227,6 +238,7 @@ def watch(
             rate=rate,
             fps=fps,
             duration=duration,
+            per_day=per_day,
             sizes=_sizes(min_size, max_size),
             stream=sys.stdout,
             progress=listener,
@@ -274,23 +286,39 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Model file to write. [default: the one given]", metavar="FILE")
     ] = None,
+    per_day: Annotated[
+        float, typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold.")
+    ] = 1.0,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="The footage is what train had: use only what it kept apart.")
+    ] = False,
+    leave_out_events: Annotated[
+        bool, typer.Option("--leave-out-events", help="Cut out what stands far above the rest of the footage.")
     ] = False,
     fps: Fps = None,
     form: Form = ReportFormat.auto,
 ) -> int:
     """Fit a model's score and threshold to normal footage anew.
 
-    All of the footage counts as unseen, unless --held-out says otherwise.
+    All of the footage counts as unseen, unless --held-out says otherwise. The threshold is set so that footage like it
+    raises as many events as the budget allows; what its length cannot prove is said.
 
     \b
     Example:
-      memwatch calibrate models/yard.safetensors winter.mp4 --out models/yard-winter.safetensors
+      memwatch calibrate models/yard.safetensors winter.mp4 --false-alarms-per-day 5
     """
     from memwatch.tasks.recalibrate import recalibrate as task
 
-    report = task(model, footage, out=out, held_out=held_out, fps=fps, progress=console.progress())
+    report = task(
+        model,
+        footage,
+        out=out,
+        per_day=per_day,
+        held_out=held_out,
+        leave_out_events=leave_out_events,
+        fps=fps,
+        progress=console.progress(),
+    )
     console.show(report, form)
     return EXIT_DONE
 

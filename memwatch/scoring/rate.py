@@ -30,6 +30,8 @@ DESIGN_EVENTS = 4.0
 """So many events' worth of leaning."""
 LEAST_SCALE = DESIGN_SCALE / 2
 """Equal levels, as of a scene that repeats itself, do not prove that nothing will ever exceed them."""
+EXPONENTIAL = 1e-4
+"""A shape as good as 0."""
 SHAPE_SPREAD, MOST_SHAPE = 0.05, 0.25
 """Standard deviation and bound of the shape expected around 0, the exponential law. Extrapolation over four decades
 multiplies whatever a few events seem to say about it; below 0 the law would have an end beyond which nothing comes."""
@@ -62,13 +64,13 @@ class EventRate:
     def per_day(self, level: float) -> float:
         """Events a day expected over `level`; under `start` as many as there."""
         excess = max(0.0, level - self.start) / self.scale
-        share = (1 + self.shape * excess) ** (-1 / self.shape) if self.shape > 1e-6 else e**-excess
+        share = (1 + self.shape * excess) ** (-1 / self.shape) if self.shape > 0 else e**-excess
         return float(self.events / self.days * share)
 
     def level(self, per_day: float) -> float:
         """The level over which `per_day` events a day are expected; at least `start`."""
         ratio = max(1.0, self.events / self.days / per_day)
-        if self.shape > 1e-6:
+        if self.shape > 0:
             return float(self.start + self.scale / self.shape * (ratio**self.shape - 1))
         return self.start + self.scale * log(ratio)
 
@@ -87,15 +89,16 @@ def _fit_tail(excess: NDArray[np.float64]) -> tuple[float, float]:
     """Shape and scale of the generalised Pareto law of `excess` (n,), >= 0: the most probable ones, given what was
     expected before. With few events that is nearly an exponential law of the design's scale."""
 
+    count = len(excess) + DESIGN_EVENTS
+    mean = (excess.sum() + DESIGN_EVENTS * DESIGN_SCALE) / count
+
     def improbability(point: NDArray[np.float64]) -> float:
         shape, scale = float(point[0]), float(np.exp(point[1]))
-        ratio = excess / scale
-        each = (1 + 1 / shape) * np.log1p(shape * ratio) if shape > 1e-6 else ratio
-        seen = float(each.sum()) + len(excess) * log(scale)
-        return seen + (shape / SHAPE_SPREAD) ** 2 / 2 + DESIGN_EVENTS * (log(scale) + DESIGN_SCALE / scale)
+        seen = (1 + 1 / shape) * float(np.log1p(shape * excess / scale).sum()) + len(excess) * log(scale)
+        before = (shape / SHAPE_SPREAD) ** 2 / 2 + DESIGN_EVENTS * (log(scale) + DESIGN_SCALE / scale)
+        return (seen + before) / count
 
-    mean = (excess.sum() + DESIGN_EVENTS * DESIGN_SCALE) / (len(excess) + DESIGN_EVENTS)
-    bounds = [(0.0, MOST_SHAPE), (log(mean) - 3, log(mean) + 3)]
-    found = minimize(improbability, [0.0, log(mean)], method="L-BFGS-B", bounds=bounds)
+    bounds = [(EXPONENTIAL, MOST_SHAPE), (log(mean) - 3, log(mean) + 3)]
+    found = minimize(improbability, [SHAPE_SPREAD, log(mean)], method="L-BFGS-B", bounds=bounds)
     shape, scale = float(found.x[0]), float(np.exp(found.x[1]))
-    return (0.0 if shape < 1e-6 else shape), max(scale, LEAST_SCALE)
+    return (0.0 if shape <= 2 * EXPONENTIAL else shape), max(scale, LEAST_SCALE)

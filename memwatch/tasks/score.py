@@ -71,17 +71,20 @@ def score(
     resume: bool = False,
     fps: float | None = None,
     learn: bool = True,
+    per_day: float | None = None,
     sizes: RegionConfig | None = None,
     progress: Progress,
 ) -> ScoreReport:
     """Score every clip of `sources` into a folder of its own under `out`.
 
     Each clip starts from the memory as trained. A clip that can't be read does not stop the others. `resume` skips
-    clips that are complete and were scored by this model with these options. `sizes` says which regions count.
+    clips that are complete and were scored by this model with these options. `sizes` says which regions count,
+    `per_day` for how many false alarms a day the threshold is meant instead of the model's own.
     """
-    loaded = load(model)
+    loaded = load(model, per_day=per_day)
     sizes = sizes or RegionConfig()
     done_as = {"model_id": loaded.model.id, "format": fmt, "annotate": annotate, "learn": learn, "fps": fps}
+    done_as["threshold"] = loaded.calibration.threshold
     done_as |= sizes.to_dict()
     clips = _named([clip for source in sources for clip in find_clips(source, part="any").clips])
     prepare_folder(out, resume=resume)
@@ -211,7 +214,6 @@ def _named(clips: list[ClipRef]) -> list[ClipRef]:
 def _summary(clip: ClipRef, tally: Tally, loaded: Loaded) -> dict[str, Any]:
     return {
         "clip": clip.name,
-        "threshold": loaded.calibration.threshold,
         "frames": tally.read + tally.broken,
         "scored": tally.scored,
         "filled": tally.filled,

@@ -70,6 +70,7 @@ def watch(
     rate: float | None = None,
     fps: float | None = None,
     duration: float | None = None,
+    per_day: float | None = None,
     sizes: RegionConfig | None = None,
     stream: TextIO,
     progress: Progress,
@@ -78,9 +79,9 @@ def watch(
 
     Events go to `stream` as NDJSON; with `out` the marked clip, scores, events and a timeline are left there too.
     The memory goes on learning from calm frames unless `learn` is False; `rate` overrides the model's own. `sizes` says
-    which regions count.
+    which regions count, `per_day` for how many false alarms a day the threshold is meant instead of the model's own.
     """
-    loaded = load(model)
+    loaded = load(model, per_day=per_day)
     with ExitStack() as stack:
         camera = stack.enter_context(open_source(source, fps=fps))
         check_colour(camera, loaded)
