@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from torch import nn
 from memwatch.config import ModelConfig
 from memwatch.model import Model, Predictor
 from memwatch.runtime import open_runtime
-from memwatch.scoring import Calibration, CueReader, RunningScene, SceneMemory, regularity_error, squared_error
+from memwatch.scoring import (
+    Calibration,
+    RunningScene,
+    SceneMemory,
+    SceneReader,
+    read_cues,
+    regularity_error,
+    squared_error,
+)
 from memwatch.types import Clip, Frame, Grid
 from memwatch.video import ClipWindow
 
@@ -80,15 +89,17 @@ def noise_clip(settings: ModelConfig, seed: int, *, seconds: float = 0.0) -> Cli
 
 def _calibration(made: Model, cues: Sequence[str]) -> Calibration:
     runtime, seen = open_runtime(made), clips(frames(64, seed=1), made.config)
+    scene = _scene(seen) if "scene" in cues or made.config.head_scene else None
+    reader = SceneReader(scene) if scene else None
+    views = [reader.read(clip.target, clip.frame.seconds) if reader else None for clip in seen]
+    seen = [replace(clip, scene=view.rest) if view else clip for clip, view in zip(seen, views, strict=True)]
     predictions = runtime.predict(seen, [runtime.new_state()] * len(seen))
-    scene = _scene(seen) if "scene" in cues else None
-    reader = CueReader(cues, scene)
     found: dict[str, list[Grid]] = {}
     regularity = []
-    for clip, prediction in zip(seen, predictions, strict=True):
+    for clip, prediction, view in zip(seen, predictions, views, strict=True):
         error = squared_error(prediction.frame, clip.target)
         regularity.append(regularity_error(error))
-        for name, grid in reader.read(clip, prediction, error).items():
+        for name, grid in read_cues(cues, clip, prediction, error, view.novelty if view else None).items():
             found.setdefault(name, []).append(grid)
     maps: dict[str, NDArray[np.float32]] = {name: np.stack(grids) for name, grids in found.items()}
     return Calibration.fit(maps, np.asarray(regularity), seconds=6.0, scene=scene)

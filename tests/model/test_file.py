@@ -68,7 +68,9 @@ def rewritten(
 # Round trip
 
 
-@pytest.mark.parametrize("changes", [{}, {"memory": "none", "head_width": 0}, {"channels": 3, "stem": 1}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"memory": "none", "head_width": 0}, {"channels": 3, "stem": 1}, {"head_place": 4}], ids=str
+)
 def test_what_is_written_is_read_back(tmp_path: Path, changes: dict[str, Any]) -> None:
     made = tiny.model(3, **changes)
     path = tmp_path / "deep" / "model.safetensors"

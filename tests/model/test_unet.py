@@ -78,6 +78,33 @@ def test_the_head_answers_a_logit_a_cell() -> None:
     assert head(clips).shape == (2, settings.height // 8, settings.width // 8)
 
 
+def test_the_head_sees_how_the_picture_differs_from_the_scene() -> None:
+    settings = tiny.config(head_scene=True)
+    head = tiny.network(settings).head
+    assert head is not None
+    clips = torch.rand(1, settings.clip_length + 1, settings.height, settings.width)
+    rest = torch.zeros(1, 2, settings.height // 2, settings.width // 2)
+    something = rest.clone()
+    something[:, :, 4:8, 4:8] = 0.5
+    changed = (head(clips, something) - head(clips, rest)).abs()[0]
+    assert changed.max() > 1e-4
+    assert changed[:, -1].max() == 0  # too far away to be seen
+
+
+def test_a_crop_is_told_of_its_own_places() -> None:
+    settings = tiny.config(head_place=3)
+    head = tiny.network(settings).head
+    assert head is not None
+    assert head.places is not None
+    torch.nn.init.normal_(head.places)
+    crop = torch.rand(1, settings.clip_length + 1, 32, 32).repeat(2, 1, 1, 1)
+    here, there = head(crop, at=[(0, 0), (2, 4)])
+    assert (here - there).abs().max() > 1e-4
+    torch.testing.assert_close(head(crop, at=[(2, 4), (2, 4)])[0], there)
+    whole = head._places(torch.zeros(1, 1, *head.grid), None)
+    torch.testing.assert_close(head._places(torch.zeros(1, 1, 4, 4), [(2, 4)]), whole[:, :, 2:6, 4:8])
+
+
 def test_every_parameter_learns() -> None:
     """No layer is declared and never called, as the batch norm of the authors' encoder is."""
     settings = tiny.config()

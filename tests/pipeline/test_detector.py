@@ -142,7 +142,8 @@ def test_what_is_learned_is_calm_and_was_followed_by_quiet(text: str, fps: float
 
 @pytest.fixture(scope="module", params=["mnad", "none"])
 def made(request: pytest.FixtureRequest) -> Model:
-    return tiny.model(cues=("prediction", "oddity", "motion", "scene"), memory=request.param, rate=0.2)
+    cues = ("prediction", "oddity", "motion", "scene")
+    return tiny.model(cues=cues, memory=request.param, rate=0.2, head_scene=True, head_place=4)
 
 
 def detecting(made: Model, *, learn: bool = True) -> Detector:

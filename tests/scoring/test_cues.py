@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memwatch.scoring import CUES, CueReader, RunningScene, SceneMemory, squared_error
+from memwatch.scoring import CUES, RunningScene, SceneMemory, SceneReader, read_cues, squared_error
 from memwatch.types import Clip, Prediction
 from tests import tiny
 
@@ -47,7 +47,7 @@ def test_only_the_named_cues_are_read() -> None:
     prediction = predicted(clip)
     error = squared_error(prediction.frame, clip.target)
     for name in CUES:
-        found = CueReader((name,), scene_of(clip)).read(clip, prediction, error)
+        found = read_cues((name,), clip, prediction, error, np.ones(GRID, np.float32))
         assert list(found) == [name]
         assert found[name].shape == GRID
         assert found[name].dtype == np.float32
@@ -56,7 +56,7 @@ def test_only_the_named_cues_are_read() -> None:
 
 def test_a_model_without_a_head_or_a_scene_has_no_such_cue() -> None:
     clip = tiny.noise_clip(SETTINGS, 1)
-    found = CueReader(CUES).read(clip, predicted(clip, head=False), np.zeros_like(clip.target))
+    found = read_cues(CUES, clip, predicted(clip, head=False), np.zeros_like(clip.target), None)
     assert set(found) == {"prediction", "motion"}
 
 
@@ -64,7 +64,7 @@ def test_prediction_and_oddity_point_to_their_cell() -> None:
     clip = tiny.noise_clip(SETTINGS, 1)
     error = np.zeros_like(clip.target)
     error[:, 16:24, 40:48] = 0.5
-    found = CueReader(("prediction", "oddity")).read(clip, predicted(clip), error)
+    found = read_cues(("prediction", "oddity"), clip, predicted(clip), error, None)
     assert place(found["prediction"]) == (2, 5)
     assert found["prediction"].max() == pytest.approx(0.5)
     assert place(found["oddity"]) == (0, 0)
@@ -75,10 +75,11 @@ def test_motion_is_the_speed_between_a_clip_s_last_two_frames() -> None:
     ground = textured(3)
     clip = replace(tiny.noise_clip(SETTINGS, 1), target=np.roll(ground, 3, axis=2))
     inputs = np.concatenate([textured(seed) for seed in (4, 5, 6)] + [ground])
-    moved = CueReader(("motion",)).read(replace(clip, inputs=inputs), predicted(clip), np.zeros_like(clip.target))
+    nothing = np.zeros_like(clip.target)
+    moved = read_cues(("motion",), replace(clip, inputs=inputs), predicted(clip), nothing, None)
     assert float(np.median(moved["motion"])) == pytest.approx(3, abs=0.5)
     still = replace(clip, inputs=inputs, target=ground)
-    stood = CueReader(("motion",)).read(still, predicted(still), np.zeros_like(still.target))
+    stood = read_cues(("motion",), still, predicted(still), nothing, None)
     assert float(stood["motion"].max()) == pytest.approx(0, abs=0.1)
 
 
@@ -86,12 +87,10 @@ def test_the_scene_cue_notices_what_stays_and_hardly_what_passes() -> None:
     empty = replace(tiny.noise_clip(SETTINGS, 1), target=textured(3) * 0.5)
     bag = empty.target.copy()
     bag[:, 24:32, 8:16] = 1
-    reader = CueReader(("scene",), scene_of(empty))
+    reader = SceneReader(scene_of(empty))
 
     def seen(target: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        frame = replace(empty.frame, index=index, seconds=index / 5)
-        clip = replace(empty, target=target, frame=frame)
-        return reader.read(clip, predicted(clip), np.zeros_like(target))["scene"]
+        return reader.read(target, index / 5).novelty
 
     before = max(float(seen(empty.target, i).max()) for i in range(20))
     passing = seen(bag, 20)

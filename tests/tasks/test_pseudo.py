@@ -8,46 +8,55 @@ from numpy.typing import NDArray
 
 from memwatch.tasks import pseudo
 from memwatch.tasks.crops import Crops
-from memwatch.tasks.pseudo import CELL, PseudoAnomalies
+from memwatch.tasks.pseudo import CELL, KINDS, OddBatch, PseudoAnomalies, _Sample
+from memwatch.tasks.scenes import learn_scene
 from tests.tasks.walks import config, footage
 
 SIDE, CELLS = 32, 4
-ANOMALIES = ("fast", "shape", "glide")
+ANOMALIES = tuple(kind for kind in KINDS if kind != "normal")
+LAID = ("fast", "shape", "glide", "mirrored", "turned")
+"""Kinds of figures that stay about where they were."""
 
 
 def anomalies(*, seed: int = 0, channels: int = 1, moving: bool = True, batch: int = 8) -> PseudoAnomalies:
     settings, shown = config(channels), footage(channels=channels, moving=moving)
     crops = Crops(shown, settings, shown.targets(settings, held=False), batch, SIDE, seed)
-    return PseudoAnomalies(crops, shown.backgrounds(settings))
+    return PseudoAnomalies(crops, shown.backgrounds(settings), learn_scene(shown))
 
 
 def only(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(pseudo, "KINDS", ((kind, 1.0),))
+    monkeypatch.setattr(pseudo, "KINDS", {kind: 1.0})
+
+
+def parts(batch: OddBatch) -> tuple[NDArray[np.float32], ...]:
+    return batch.clips, batch.rest, batch.labels, batch.weights, np.asarray(batch.at, np.float32)
 
 
 def test_the_same_seed_and_step_draw_the_same_and_others_do_not() -> None:
     one = anomalies().draw(3)
-    for same, part in zip(anomalies().draw(3), one, strict=True):
+    for same, part in zip(parts(anomalies().draw(3)), parts(one), strict=True):
         np.testing.assert_array_equal(same, part)
-    assert (anomalies().draw(4)[0] != one[0]).any()
-    assert (anomalies(seed=1).draw(3)[0] != one[0]).any()
+    assert (anomalies().draw(4).clips != one.clips).any()
+    assert (anomalies(seed=1).draw(3).clips != one.clips).any()
 
 
 def test_a_batch_does_not_depend_on_those_before_it() -> None:
     drawn = anomalies()
     for step in range(3):
         drawn.draw(step)
-    for same, part in zip(drawn.draw(3), anomalies().draw(3), strict=True):
+    for same, part in zip(parts(drawn.draw(3)), parts(anomalies().draw(3)), strict=True):
         np.testing.assert_array_equal(same, part)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes_ranges_and_weights(channels: int) -> None:
     for step in range(6):
-        clips, labels, weights = anomalies(channels=channels).draw(step)
+        clips, rest, labels, weights, at = parts(anomalies(channels=channels).draw(step))
         assert clips.shape == (8, 5 * channels, SIDE, SIDE)
         assert labels.shape == weights.shape == (8, CELLS, CELLS)
-        assert {part.dtype for part in (clips, labels, weights)} == {np.dtype(np.float32)}
+        assert rest.shape == (8, 2 * channels, SIDE // 2, SIDE // 2)
+        assert at.shape == (8, 2)
+        assert {part.dtype for part in (clips, rest, labels, weights)} == {np.dtype(np.float32)}
         assert -1 <= clips.min() <= clips.max() <= 1
         assert set(np.unique(labels)) <= {0.0, 1.0}
         assert set(np.unique(weights)) <= {0.0, 1.0}
@@ -57,7 +66,7 @@ def test_shapes_ranges_and_weights(channels: int) -> None:
 def test_what_is_normal_is_labelled_nowhere_and_counts_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "normal")
     for step in range(10):
-        _, labels, weights = anomalies().draw(step)
+        _, _, labels, weights, _ = parts(anomalies().draw(step))
         assert not labels.any()
         assert weights.all()
 
@@ -65,22 +74,22 @@ def test_what_is_normal_is_labelled_nowhere_and_counts_everywhere(monkeypatch: p
 @pytest.mark.parametrize("kind", ANOMALIES)
 def test_each_kind_of_anomaly_is_labelled_somewhere(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     only(monkeypatch, kind)
-    labels = np.concatenate([anomalies().draw(step)[1] for step in range(6)])
+    labels = np.concatenate([anomalies().draw(step).labels for step in range(6)])
     assert labels.any(axis=(1, 2)).mean() > 0.2
     assert labels.mean() < 0.5
 
 
-@pytest.mark.parametrize("kind", ANOMALIES)
+@pytest.mark.parametrize("kind", LAID)
 def test_labels_lie_where_the_last_frame_was_changed(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """A paste returns the clip as it was, everywhere but where a rectangle of it is covered."""
+    """A paste leaves the clip as it was, everywhere but where a rectangle of it is covered."""
     only(monkeypatch, kind)
     seen = []
     paste = PseudoAnomalies._paste
 
-    def watched(self: PseudoAnomalies, clip: NDArray[np.float32], *rest: NDArray[np.float32], **how: object) -> object:
-        result, covered = paste(self, clip, *rest, **how)  # type: ignore[arg-type]
-        seen.append((clip, result, covered))
-        return result, covered
+    def watched(self: PseudoAnomalies, sample: _Sample, *rest: object) -> None:
+        before = sample.clip.copy()
+        paste(self, sample, *rest)  # type: ignore[arg-type]
+        seen.append((before, sample.clip.copy(), sample.covered.copy()))
 
     monkeypatch.setattr(PseudoAnomalies, "_paste", watched)
     for step in range(6):
@@ -97,14 +106,26 @@ def test_labels_lie_where_the_last_frame_was_changed(monkeypatch: pytest.MonkeyP
         assert not (changed & (covered == 0) & ~hidden).sum() > 0.03 * changed.size
 
 
+def test_what_stands_still_differs_from_the_scene_as_long_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every frame of the clip, in the difference from the scene, and in part in the mean of the last second."""
+    only(monkeypatch, "still")
+    batch = anomalies(batch=40).draw(0)
+    odd = batch.labels.repeat(SIDE // 2 // CELLS, axis=1).repeat(SIDE // 2 // CELLS, axis=2) == 1
+    now, stood = np.abs(batch.rest[:, 0]), np.abs(batch.rest[:, 1])
+    assert now[odd].mean() > 2 * now[~odd].mean()
+    assert now[odd].mean() > stood[odd].mean() > stood[~odd].mean()
+
+
 def test_labels_are_the_share_of_a_cell_that_is_covered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of a cell is abnormal, a tenth counts not at all, a hundredth is normal."""
     only(monkeypatch, "fast")
     covered = np.zeros((SIDE, SIDE), np.float32)
     for column, share in enumerate((0.25, 0.1, 0.01, 1.0)):
         covered[:CELL, column * CELL : (column + 1) * CELL] = share
-    monkeypatch.setattr(PseudoAnomalies, "_paste", lambda self, clip, *rest, **how: (clip, covered.copy()))
-    _, labels, weights = anomalies(batch=40).draw(0)
+    monkeypatch.setattr(
+        PseudoAnomalies, "_paste", lambda self, sample, *rest: setattr(sample, "covered", covered.copy())
+    )
+    _, _, labels, weights, _ = parts(anomalies(batch=40).draw(0))
     pasted = labels.any(axis=(1, 2))
     assert pasted.mean() > 0.9
     np.testing.assert_array_equal(labels[pasted][0][0], [1, 0, 0, 1])
@@ -113,8 +134,10 @@ def test_labels_are_the_share_of_a_cell_that_is_covered(monkeypatch: pytest.Monk
     assert weights[:, 1:].all()
 
 
-def test_where_nothing_ever_moves_nothing_is_abnormal() -> None:
+def test_where_nothing_ever_moves_nothing_moves_oddly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no figure to cut out; what stands where nothing stood needs none."""
+    monkeypatch.setattr(pseudo, "KINDS", {kind: 1 / 7 for kind in KINDS if kind != "still"})
     for step in range(5):
-        _, labels, weights = anomalies(moving=False).draw(step)
+        _, _, labels, weights, _ = parts(anomalies(moving=False).draw(step))
         assert not labels.any()
         assert weights.all()
