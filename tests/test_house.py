@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "memwatch"
 
 LEVELS = {
-    "cli": 8, "__main__": 8, "console": 8, "process": 8,
+    "cli": 8, "cli_pages": 8, "options": 8, "__main__": 8, "console": 8, "process": 8,
     "tasks": 7,
     "pipeline": 6,
     "sinks": 5,
@@ -24,7 +24,7 @@ LEVELS = {
     "model": 1, "video": 1,
     "__init__": 0, "types": 0, "config": 0, "errors": 0, "clock": 0, "files": 0,
 }  # fmt: skip
-FRIENDS = ({"cli", "__main__", "console", "process"}, {k for k, level in LEVELS.items() if level == 0})
+FRIENDS = tuple({k for k, level in LEVELS.items() if level == alone} for alone in (8, 0))
 """Files of one level that are no rooms of their own and may import each other."""
 TORCH_ROOMS = (
     "memwatch/model/",

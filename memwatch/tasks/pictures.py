@@ -45,7 +45,7 @@ def draw_predictions(model: Model, footage: Footage, path: Path, *, rows: int = 
     grid = figure.subplots(rows, 3, squeeze=False)
     for line, clip, prediction, (n, i) in zip(grid, clips, predictions, chosen, strict=True):
         error = squared_error(prediction.frame, clip.target).mean(axis=0)
-        pictures = (_shown(clip.target), _shown(prediction.frame), np.sqrt(error))
+        pictures = (shown(clip.target), shown(prediction.frame), np.sqrt(error))
         titles = (f"{footage.recordings[n].name}, frame {i}", "predicted", "error")
         for axes, picture, title in zip(line, pictures, titles, strict=True):
             gray = (
@@ -59,7 +59,7 @@ def draw_predictions(model: Model, footage: Footage, path: Path, *, rows: int = 
     write_figure(figure, path)
 
 
-def _shown(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def shown(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """(C, h, w) in [-1, 1], gray or BGR, to what imshow takes."""
     unit = np.asarray(np.clip((picture + 1) / 2, 0, 1), np.float32)
     return unit[0] if len(unit) == 1 else unit[::-1].transpose(1, 2, 0)

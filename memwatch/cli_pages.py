@@ -1,0 +1,70 @@
+"""The commands that show what was found: a run as a page, a frame as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memwatch import console
+from memwatch.console import ReportFormat
+from memwatch.errors import EXIT_DONE
+from memwatch.options import Form, Fps, Learn, Model
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give `app` these commands."""
+    for command in (report, explain):
+        app.command()(command)
+
+
+def report(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder that watch, score or evaluate wrote with --out.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Page to write. [default: RUN/report.html]", metavar="FILE")
+    ] = None,
+    form: Form = ReportFormat.auto,
+) -> int:
+    """Show a run as one page for a browser.
+
+    Scores over time, a picture and a heat map of each event and, where the truth is known, what was found and missed.
+    The page needs nothing but itself.
+
+    \b
+    Example:
+      memwatch report runs/demo
+    """
+    from memwatch.tasks.report import report as task
+
+    console.show(task(run, out=out), form)
+    return EXIT_DONE
+
+
+def explain(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video file or folder of frames.")],
+    frame: Annotated[int, typer.Option("--frame", min=0, metavar="N", help="Frame to explain, counted from 0.")],
+    model: Model,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Picture to write. [default: NAME-frame-N.png]", metavar="PNG")
+    ] = None,
+    fps: Fps = None,
+    learn: Learn = True,
+    form: Form = ReportFormat.auto,
+) -> int:
+    """Show how one frame got its score.
+
+    One picture: what the network saw and predicted, what each cue says, the map and its boxes, what the memory read.
+    The recording is watched from its start, so that the score is the one that watch and score give.
+
+    \b
+    Example:
+      memwatch explain samples/walkway-test.mp4 --frame 180 --model models/walkway.safetensors
+    """
+    from memwatch.tasks.explain import explain as task
+
+    done = task(source, frame=frame, model=model, out=out, fps=fps, learn=learn, progress=console.progress())
+    console.show(done, form)
+    return EXIT_DONE
