@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from memwatch import __version__, console
+from memwatch import __version__, cli_pages, console
 from memwatch.config import RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
+from memwatch.options import Form, Fps, Learn, Model
 from memwatch.process import asked_to_stop, run
 
 app = typer.Typer(
@@ -45,11 +46,6 @@ class RowFormat(StrEnum):
     ndjson = "ndjson"
 
 
-Model = Annotated[Path, typer.Option("--model", help="Model file made by train.", metavar="FILE")]
-Fps = Annotated[
-    float | None,
-    typer.Option("--fps", min=0.1, max=1000, metavar="RATE", help="Rate of a folder of frames; footage knows its own."),
-]
 MinSize = Annotated[
     float,
     typer.Option("--min-size", min=0, max=100, metavar="PERCENT", help="Ignore what takes less of the picture."),
@@ -62,8 +58,6 @@ FalseAlarms = Annotated[
     float | None,
     typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold. [default: the model's]"),
 ]
-Learn = Annotated[bool, typer.Option("--learn/--no-learn", help="Let the memory follow what is normal while it runs.")]
-Form = Annotated[ReportFormat, typer.Option("--format", help="auto: a table on a terminal, else JSON.")]
 
 
 def _sizes(least: float, most: float) -> RegionConfig:
@@ -359,6 +353,9 @@ def info(
 
     console.show(task(model), form)
     return EXIT_DONE
+
+
+cli_pages.add_to(app)
 
 
 def main() -> None:
