@@ -1,0 +1,84 @@
+"""The alarms of normal footage at any threshold: as the builder of events raises them, and each one's level."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwatch.config import EventConfig
+from memwatch.events import EventBuilder
+from memwatch.tasks.alarms import LEVELS, Trace, _observation, event_levels, events_over, traces
+from memwatch.tasks.footage import Footage
+from tests.tasks.walks import footage, recording
+
+RULE = EventConfig()
+
+
+def trace(text: str, fps: float = 10.0) -> Trace:
+    """A digit a frame."""
+    values = np.array([float(mark) for mark in text.replace(" ", "")])
+    return Trace("yard", np.zeros(len(values), np.int64), np.arange(len(values)) / fps, values)
+
+
+CALM = "0" * 20
+
+
+def test_an_event_s_level_by_hand() -> None:
+    """Three frames of five over: the second event's third highest is 5, the first's 3; a lone 9 is none."""
+    one = trace(CALM + "04340" + CALM + "75080" + CALM + "9" + CALM)
+    assert event_levels([one], RULE) == pytest.approx([3, 5], abs=2 * 9 / LEVELS)
+
+
+def test_what_runs_together_lower_down_still_counts_as_two() -> None:
+    """Under 3 it is one long event, over 3 it is two, over 4 the second alone."""
+    one = trace(CALM + "444" + "3" * 12 + "666" + CALM)
+    assert event_levels([one], RULE) == pytest.approx([4, 6], abs=2 * 6 / LEVELS)
+
+
+def test_pieces_of_footage_are_counted_by_themselves() -> None:
+    pieces = [trace(CALM + "444" + CALM), trace(CALM + "666" + CALM)]
+    assert event_levels(pieces, RULE) == pytest.approx([4, 6], abs=2 * 6 / LEVELS)
+
+
+def test_footage_without_an_event_has_one_at_its_floor() -> None:
+    assert event_levels([trace("0" * 30)], RULE).tolist() == [0]
+    assert event_levels([trace("0000900000")], RULE).tolist() == [0]
+
+
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=120), st.floats(-0.5, 9.5), st.sampled_from([5.0, 10.0, 25.0]))
+def test_skipping_what_is_calm_changes_nothing(values: list[int], threshold: float, fps: float) -> None:
+    one = trace("".join(map(str, values)), fps)
+    builder = EventBuilder("yard", RULE)
+    told = []
+    for at, value in zip(one.seconds, one.values, strict=True):
+        told += builder.push(_observation("yard", float(at), float(value), threshold))
+    told += builder.finish("source_end")
+    whole = [(e.start.seconds, e.last.seconds, e.peak.score.value) for e in told if e.phase == "closed"]
+    found = [(e.start.seconds, e.last.seconds, e.peak.score.value) for e in events_over(one, threshold, RULE)]
+    assert found == whole
+
+
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=120), st.integers(0, 8))
+def test_levels_count_at_least_the_events_of_every_threshold(values: list[int], threshold: int) -> None:
+    """The thresholds tried are a grid: one step of it is allowed."""
+    one = trace("".join(map(str, values)))
+    if threshold < np.quantile(one.values, 0.5):
+        return
+    levels = event_levels([one], RULE)
+    count = sum(1 for _ in events_over(one, threshold + 0.5, RULE))
+    assert (levels >= threshold).sum() >= count
+
+
+def test_traces_end_where_a_clip_does_and_where_its_time_jumps() -> None:
+    two = footage(2).recordings
+    later = recording("clip-1", seed=5, start=60.0)
+    near = recording("clip-1", seed=6, start=66.5)
+    made = Footage([*two, later, near], ["clip-0", "clip-1"])
+    targets = [(n, i) for n, r in enumerate(made.recordings) for i in range(8, len(r.times))]
+    found = traces(made, targets, np.arange(len(targets)))
+    assert [(t.clip, len(t.values)) for t in found] == [("clip-0", 52), ("clip-1", 52), ("clip-1", 104)]
+    assert found[2].recordings.tolist() == [2] * 52 + [3] * 52
+    assert found[2].values.tolist() == list(range(104, 208))
+    assert found[0].length == pytest.approx(5.1)
