@@ -115,8 +115,9 @@ class PixelAuc:
     def _bins(self, values: Grid) -> NDArray[np.int32]:
         # IEEE floats sort as integers once the negative ones are mirrored; + 0.0 makes −0 and 0 one value.
         bits = (values + np.float32(0)).view(np.int32)
-        ordered = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
-        return np.asarray((ordered >> self._DROPPED) + self._ZERO, dtype=np.int32)
+        if values.min() < 0:
+            bits = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+        return np.asarray((bits >> self._DROPPED) + self._ZERO, dtype=np.int32)
 
 
 def covering_score(grid: Grid, mask: NDArray[np.bool_]) -> float:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from memwatch.config import RegionConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.pipeline import Detector, run_session
 from memwatch.tasks import evaluate as evaluating
 from memwatch.tasks.evaluate import EvaluateReport, evaluate
 from memwatch.tasks.progress import Silent
 from memwatch.types import Tally
+from memwatch.video import open_source
 from tests.conftest import Trained
 from tests.scene import damage_tiff, film, labels, ucsd, video
 from tests.tasks.listeners import Recorder
@@ -48,6 +50,17 @@ def test_the_object_holds_what_is_promised(report: EvaluateReport, gray_model: T
         assert all(0 <= found[protocol][name] <= 1 for name in ("auc", "macro_auc", "eer", "ap"))
     assert 0 <= found["pixel_auc"] <= 1
     assert found["seconds"] > 0
+    assert found["segments"] == 2
+    for name in ("rbdc", "tbdc", "regions_found", "tracks_found", "segments_found"):
+        assert 0 <= found[name] <= 1
+    assert found["pixel_level"].keys() == {"auc", "eer"}
+    # 80 of the 100 frames are normal, at ten a second.
+    assert found["normal_hours"] == pytest.approx(8 / 3600, abs=1e-5)
+    low, high = found["false_alarms_per_day_bounds"]
+    assert low <= found["false_alarms_per_day"] <= high
+    assert found["cues"].keys() >= {"prediction", "motion"}
+    for cue in found["cues"].values():
+        assert cue.keys() >= {"auc", "pixel_auc", "rbdc", "tbdc", "segments_found", "median_delay_s"}
     assert found["frames_per_second"] == pytest.approx(found["frames"] / found["seconds"], rel=0.01)
     assert [clip["clip"] for clip in found["per_clip"]] == ["Test001", "Test002"]
     assert [clip["frames"] for clip in found["per_clip"]] == [COUNT, COUNT]
@@ -60,6 +73,17 @@ def test_what_is_plainly_odd_is_told_from_what_is_not(report: EvaluateReport) ->
     assert report.causal.auc > 0.5
     assert report.pixel_auc is not None
     assert report.pixel_auc > 0.5
+    assert (report.combined.rbdc or 0) > 0.5
+
+
+def test_the_table_groups_frames_places_alarms_and_cues(report: EvaluateReport) -> None:
+    names = [name for name, _ in report.rows()]
+    assert names[:2] == ["data", "causal"]
+    assert names.index("pixels") < names.index("regions, tracks") < names.index("false alarms")
+    assert names.index("false alarms") < names.index("cue prediction") < names.index("speed")
+    text = dict(report.rows())
+    assert "2 segments found" in next(text[name] for name in names if name.startswith("alarms at"))
+    assert "95 % sure" in text["false alarms"]
 
 
 def test_the_part_and_the_whole_are_the_same_data_set(
@@ -110,6 +134,53 @@ def test_frame_labels_alone_give_no_pixel_figure(colour_model: Trained, tmp_path
     found = run(colour_model, tmp_path / "walk.mp4")
     assert found.pixel_auc is None
     assert (found.clips, found.frames) == (1, COUNT)
+    assert (found.combined.rbdc, found.combined.tbdc, found.combined.mean_iou) == (None, None, None)
+    assert len(found.combined.alarms.delays) == 1
+    assert not any(name.startswith(("pixels", "regions")) for name, _ in found.rows())
+
+
+def test_footage_that_is_all_normal_has_false_alarms_and_nothing_else(colour_model: Trained, tmp_path: Path) -> None:
+    video(tmp_path / "walk.mp4", film(COUNT, seed=11))
+    labels(tmp_path / "labels.csv", COUNT)
+    found = run(colour_model, tmp_path / "walk.mp4").to_dict()
+    assert (found["causal"]["auc"], found["rbdc"], found["segments"], found["segments_found"]) == (None, None, 0, None)
+    assert found["normal_hours"] == pytest.approx(COUNT / 10 / 3600, abs=1e-5)
+    assert found["false_alarms_per_day"] is not None
+
+
+def test_clips_with_and_without_masks_stand_together(gray_model: Trained, dataset: Path, tmp_path: Path) -> None:
+    """As in UCSD Ped1: all clips have frame labels, some have masks."""
+    copy = tmp_path / "set"
+    shutil.copytree(dataset, copy)
+    shutil.rmtree(copy / "Test" / "Test001_gt")
+    spans = f"gt_frame = [{ODD[0] + 1}:{ODD[-1] + 1}];\n"
+    (copy / "Test" / "UCSDped.m").write_text(f"TestVideoFile{{end+1}}.{spans}" * 2)
+    found = run(gray_model, copy)
+    assert (found.clips, len(found.combined.alarms.delays)) == (2, 2)
+    assert found.combined.rbdc is not None
+    assert found.pixel_auc is not None
+
+
+@pytest.mark.parametrize("stated", [None, COUNT - 3, COUNT + 3])
+def test_a_header_that_misstates_the_length_changes_nothing(
+    gray_model: Trained, dataset: Path, report: EvaluateReport, monkeypatch: pytest.MonkeyPatch, stated: int | None
+) -> None:
+    def misstated(*args: Any, **options: Any) -> Any:
+        source = open_source(*args, **options)
+        monkeypatch.setattr(source, "length", stated)
+        return source
+
+    monkeypatch.setattr(evaluating, "open_source", misstated)
+    found = run(gray_model, dataset)
+    assert found.causal == report.causal
+    assert found.combined == report.combined
+    assert found.problems == []
+
+
+def test_sizes_leave_out_regions(gray_model: Trained, dataset: Path, report: EvaluateReport) -> None:
+    found = run(gray_model, dataset, sizes=RegionConfig(min_area=0.999))
+    assert found.causal == report.causal, "the score is the map's, whatever its regions' size"
+    assert (found.combined.rbdc, found.combined.alarms.alarms) == (0.0, 0)
 
 
 def test_footage_without_truth_is_wrong_usage(colour_model: Trained, tmp_path: Path) -> None:
@@ -150,6 +221,7 @@ def test_broken_frames_take_the_score_before_them_and_are_counted(
     capfd.readouterr()
     found = run(gray_model, copy)
     assert (found.broken, found.frames, found.exit_code) == (1, 2 * COUNT, 3)
+    assert found.combined.alarms.normal_s == pytest.approx(8.0), "its time is counted too"
     assert "020.tif" in found.problems[0]
     assert capfd.readouterr() == ("", "")
 
