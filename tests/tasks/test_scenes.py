@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from memwatch.tasks import scenes
 from memwatch.tasks.footage import Footage, Recording
 from memwatch.tasks.scenes import FOLDS, FootageScene, learn_scene
-from tests.tasks.walks import FPS, HEIGHT, WIDTH, recording
+from tests.tasks.walks import HEIGHT, WIDTH, recording
 
 BLOCK = (slice(16, 32), slice(48, 64))
 """Two cells by two, where nothing walks."""
