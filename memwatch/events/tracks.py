@@ -99,6 +99,8 @@ class Tracker:
         if seconds < self._last:
             self.forget()
         step, before, self._last = seconds - self._last, self._last, seconds
+        if not regions and not self._tracks:  # nearly every frame
+            return ()
         self._tracks = [track for track in self._tracks if track.awaited(before, seconds)]
         for track in self._tracks:
             track.move(step)

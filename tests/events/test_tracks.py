@@ -59,8 +59,8 @@ def test_what_appears_elsewhere_is_new() -> None:
 
 @pytest.mark.parametrize(("quiet", "then"), [(4, 1), (5, 2)])
 def test_a_gap_of_half_a_second_is_survived(quiet: int, then: int) -> None:
-    """Four frames without it at 10 a second: half a second from sight to sight. It walks on unseen."""
-    walk = [[seen(20 + 4 * i)] for i in range(30)]
+    """Four frames without it at 10 a second: half a second from sight to sight. It runs on unseen, four widths."""
+    walk = [[seen(20 + 16 * i)] for i in range(30)]
     frames = [[] if 15 <= i < 15 + quiet else regions for i, regions in enumerate(walk)]
     assert followed(frames)[-1] == [then]
 
@@ -149,11 +149,13 @@ def test_a_thing_that_falls_in_two_gives_its_number_to_the_larger_part() -> None
 
 
 def test_a_splinter_changes_nothing() -> None:
-    """For one frame the region falls apart: no number is lost, and the box is not held back by what has gone."""
-    walk = [[seen(20 + 4 * i)] for i in range(40)]
-    walk[20] = [seen(100, 40, 20, 20), seen(100, 64, 20, 8)]
-    told = followed(walk)
-    assert [numbers[0] for numbers in told] == [1] * 40
+    """For one frame the region falls apart, then it goes on and shrinks: it does not turn into the splinter."""
+    walk = [[seen(20 + 4 * i)] for i in range(20)]
+    apart = [seen(100, 45, 20, 30), seen(100, 66, 20, 8)]
+    sits_down = [[seen(100, 70 - height / 2, 20, height)] for height in range(40, 8, -2)]
+    told = followed([*walk, apart, *sits_down])
+    assert told[20] == [1, 2]
+    assert [numbers[0] for numbers in told] == [1] * 37
 
 
 def test_age_counts_from_the_first_sight() -> None:

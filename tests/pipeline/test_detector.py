@@ -256,7 +256,7 @@ def test_a_frame_whose_regions_are_all_of_the_wrong_size_is_not_anomalous(sizes:
 
 
 def test_what_is_of_the_wrong_size_neither_teaches_nor_empties_the_quarantine() -> None:
-    runtime = scripted.Script()
-    detector = scripted.detector(runtime, sizes=RegionConfig(max_area=0.99))
+    open_gate = replace(scripted.calibration(), gate=1.0)  # as an odd thing too small to make the frame irregular
+    detector = Detector(scripted.Script(), open_gate, sizes=RegionConfig(max_area=0.99))
     detector.step(scripted.clips("....#....", fps=1))
     assert learned(detector) == (1, 2, 3, 4, 6, 7)
