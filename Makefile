@@ -6,9 +6,10 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 # CUDA libraries that a GPU build names stay out. For a GPU: make install TORCH_FLAGS=
 TORCH ?= torch==2.13.0
 TORCH_FLAGS ?= --no-deps
-# Where Ped2 lies, for bench-ped2.
+# Where Ped2 lies, for bench-accuracy, and what else it is told, as in BENCH='--seeds 0 1 2'.
 MEMWATCH_DATA ?= ../shared/footage/ped2
 DATA ?= $(MEMWATCH_DATA)
+BENCH ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/installed-$(shell printf '%s' '$(TORCH) $(TORCH_FLAGS)' | cat - requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEMO := runs/demo
 
-.PHONY: help install lock lint format test test-slow demo bench-ped2 clean
+.PHONY: help install lock lint format test test-slow test-browser demo bench-accuracy clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1: \2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s: 2>/dev/null || \
@@ -90,13 +91,18 @@ test: $(STAMP)  ## every test but the slow ones
 test-slow: $(STAMP)  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout 3600
 
+test-browser: $(STAMP)  ## the report's page in a real browser (needs Chromium)
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { echo "memwatch: no Chromium here. On Debian and Ubuntu: apt-get install chromium" >&2; exit 2; }
+	@$(BIN)/python -m pytest tests/browser
+
 demo: $(STAMP)  ## watch the sample clip with the shipped model; it says where it leaves what it found
 	@rm -rf $(DEMO)
 	@$(BIN)/memwatch watch samples/walkway-test.mp4 --model models/walkway.safetensors --out $(DEMO)
 
-bench-ped2: $(STAMP)  ## the table of results on UCSD Ped2 (DATA= its folder)
-	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-ped2 DATA=..." >&2; exit 2; }
-	@$(BIN)/python -m benchmarks.ped2 --data "$(DATA)" --out benchmarks/ped2.md
+bench-accuracy: $(STAMP)  ## the detector beside what it must beat, on Ped2 (DATA= its folder) and drawn scenes (hours)
+	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-accuracy DATA=..." >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.accuracy --data "$(DATA)" --out benchmarks/accuracy.md $(BENCH)
 
 clean:  ## remove .venv, caches, build outputs and the demo's results
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis $(DEMO)

@@ -71,8 +71,10 @@ class ClipView:
     lines: tuple[EventView, ...]
     hidden: int
     """Events that are only counted."""
+    length: str
     events: int
     highest: str
+    """Its largest score."""
     notes: tuple[str, ...]
 
 
@@ -142,6 +144,7 @@ def _clip_view(clip: ClipRun, number: int, shown: set[str]) -> ClipView:
         cards=cards,
         lines=lines[:MOST_LINES],
         hidden=max(0, len(lines) - MOST_LINES),
+        length=clock_text(clip.length, 0),
         events=len(views),
         highest=figure(float(clip.scores.max()) if len(clip.scores) else None),
         notes=tuple(clip.notes),

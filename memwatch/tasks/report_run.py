@@ -121,7 +121,7 @@ def _read_clip(folder: Path) -> ClipRun:
     path = _rows_of(folder)
     assert path is not None
     try:
-        about = json.loads((folder / RUN).read_text()) if (folder / RUN).is_file() else {}
+        about = _read_about(folder / RUN)
         seconds, scores, states = _read_rows(path)
         events = _read_events(folder / "events.ndjson")
     except (ValueError, LookupError, TypeError, UnicodeError, csv.Error) as error:
@@ -133,6 +133,15 @@ def _read_clip(folder: Path) -> ClipRun:
     if not about:
         notes.append("This run was made by an older memwatch: it names no model and holds no pictures.")
     return ClipRun(name, folder, about, seconds, scores, states, events, labels, notes)
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    about = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(about, dict) or not isinstance(about.get("model", {}), dict):
+        raise ValueError(f"{path.name} is of another kind")
+    return about
 
 
 def _read_rows(path: Path) -> tuple[Values, Values, dict[str, int]]:

@@ -11,6 +11,9 @@ from memwatch.tasks.report_chart import TALL, WIDE, Tick, polyline
 from memwatch.tasks.report_facts import figure
 from memwatch.tasks.report_figures import DAY_S, Alarms, Figures, Point
 
+NONE = 0.15
+"""Share of the axis between no false alarm and its lowest power of ten."""
+
 
 @dataclass(frozen=True, slots=True)
 class FiguresView:
@@ -89,5 +92,5 @@ class _Axis:
         return Tick(0.0, "0"), *(Tick(100 * self._left(power), f"{10.0**power:,.10g}") for power in powers)
 
     def _left(self, power: float) -> float:
-        # The left tenth is for no false alarm at all, which a logarithm has no place for.
-        return 0.1 + 0.9 * (power - self.low) / (self.high - self.low)
+        # The left edge is for no false alarm at all, which a logarithm has no place for.
+        return NONE + (1 - NONE) * (power - self.low) / (self.high - self.low)
