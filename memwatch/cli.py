@@ -257,6 +257,8 @@ def evaluate(
     ] = False,
     learn: Learn = True,
     fps: Fps = None,
+    min_size: MinSize = 0.0,
+    max_size: MaxSize = 100.0,
 ) -> int:
     """Measure a model on a labelled data set.
 
@@ -268,7 +270,15 @@ def evaluate(
     """
     from memwatch.tasks.evaluate import evaluate as task
 
-    report = task(dataset, model=model, learn=learn, carry_memory=carry_memory, fps=fps, progress=console.progress())
+    report = task(
+        dataset,
+        model=model,
+        learn=learn,
+        carry_memory=carry_memory,
+        fps=fps,
+        sizes=_sizes(min_size, max_size),
+        progress=console.progress(),
+    )
     console.show(report, form)
     return report.exit_code
 
