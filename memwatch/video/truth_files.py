@@ -123,7 +123,10 @@ def read_label_rows(path: Path, *, clip: str | None = None) -> Labels:
 def read_boxes(path: Path) -> BoxTruth:
     """A memwatch.truth/1 file: spans (`first`, `last` inclusive, from 0) and half-open boxes in pixels."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            raise ValueError("it is empty")
+        data = json.loads(text)
         if not isinstance(data, dict) or data.get("schema") != TRUTH_SCHEMA:
             raise ValueError(f"its schema is not {TRUTH_SCHEMA}")
         frames, width, height = (int(data[key]) for key in ("frames", "width", "height"))

@@ -108,6 +108,13 @@ def test_bad_truth_files(tmp_path: Path, changes: dict[str, Any], message: str) 
     assert caught.value.remedy
 
 
+def test_an_empty_truth_is_called_empty(tmp_path: Path) -> None:
+    touch(tmp_path / "walk.mp4")
+    (tmp_path / "walk.json").write_text("\n")
+    with pytest.raises(MemwatchError, match=r"walk.json: cannot be read as truth: it is empty"):
+        truth_of(find_clips(tmp_path).clips[0], 6)
+
+
 def test_truth_without_anomalies_is_a_normal_clip(tmp_path: Path) -> None:
     touch(tmp_path / "walk.mp4")
     drawn(tmp_path / "walk.json", anomalies=[])
