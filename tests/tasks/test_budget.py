@@ -15,8 +15,8 @@ from memwatch.tasks.budget import Budget, check_budget
                 "the rest is extrapolated"),
         (20, 1800, "meant for 20 false alarms a day; 30 min of held-out footage can prove no fewer than 140 a day, "
                    "the rest is extrapolated"),
-        (0.1, 200_000, "meant for 1 false alarm in 10 days; 56 h of held-out footage can prove no fewer than 1.3 a day, "
-                       "the rest is extrapolated"),
+        (0.1, 200_000, "meant for 1 false alarm in 10 days; 56 h of held-out footage can prove no fewer than 1.3 a "
+                       "day, the rest is extrapolated"),
         (5, 72_000, "meant for 5 false alarms a day; 20 h of held-out footage can prove it"),
     ],
 )  # fmt: skip

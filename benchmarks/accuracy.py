@@ -1,0 +1,211 @@
+"""`make bench-accuracy`: the detector beside what it must beat, on UCSD Ped2 and every drawn scene, in one run.
+
+    python -m benchmarks.accuracy --data PED2 --out benchmarks/accuracy.md [--work FOLDER] [--model SCENE=FILE ...]
+
+Draws what footage is missing, trains what models are missing, measures what was not measured yet, and prints the page
+from all results. Stopped and started again, it goes on where it stood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import baselines
+from benchmarks.cues import cue_rows, false_alarms
+from benchmarks.page import page
+from benchmarks.results import Job, Record, code_id, done, key_of, measure
+from benchmarks.scenes import Scene, draw, footage_id, labelled_clips, scenes
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.files import write_text
+from memwatch.tasks.evaluate import evaluate
+from memwatch.tasks.progress import Silent
+from memwatch.tasks.session import load
+
+ROOMS = ("model", "runtime", "scoring", "events", "pipeline", "video/window.py")
+DETECTOR = tuple(f"memwatch/{room}" for room in ROOMS)
+"""Code that a model's figures depend on."""
+EVALUATION = tuple(f"memwatch/tasks/evaluate{part}.py" for part in ("", "_clip", "_map", "_report"))
+BASELINES = tuple(f"benchmarks/{name}.py" for name in ("baselines", "figures", "judged"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    try:
+        models = _given(options.model), _given(options.paper)
+        found = scenes(options.data, options.scenes or options.work / "scenes", unseen_minutes=options.normal_minutes)
+        chosen = [scene for scene in found if not options.only or scene.name in options.only]
+        if not chosen:
+            raise UsageError(f"no scene {', '.join(options.only)}", f"known: {', '.join(s.name for s in found)}")
+        records: list[Record] = []
+        for scene in found:
+            if scene in chosen:
+                _prepare(scene, models[0], options)
+            records += _records(scene, models, options, now=scene in chosen)
+        text = page(records, command=_command(options))
+    except MemwatchError as error:
+        print(f"bench-accuracy: {error.line()}", file=sys.stderr)
+        return error.code
+    if options.out:
+        write_text(options.out, text)
+    else:
+        print(text, end="")
+    return 0
+
+
+def jobs(scene: Scene, models: Sequence[Path], paper: Sequence[Path], *, unseen: bool) -> list[Job]:
+    """All that is to be measured of a scene whose footage is there."""
+    test, trained = footage_id(scene.test), footage_id(scene.train)
+    code = code_id(BASELINES)
+
+    def baseline(name: str, method: baselines.Method) -> Job:
+        run = lambda: baselines.run(method, labelled_clips(scene), normal=scene.train, medians=True)  # noqa: E731
+        return Job(scene.name, name, key_of(test, trained, code), run)
+
+    def subspace() -> dict[str, object]:
+        fitted = baselines.Subspace.of(scene.train)
+        return dict(baselines.run(fitted, labelled_clips(scene), normal=scene.train, learned=True))
+
+    todo = [
+        baseline("frame-difference", baselines.frame_difference),
+        baseline("optical-flow", baselines.optical_flow),
+        Job(scene.name, "subspace", key_of(test, trained, code), subspace),
+    ]
+    for path in models:
+        todo += _model_jobs(scene, path, (test, trained), unseen=unseen)
+    return todo + [_evaluation(scene, path, test, name="paper") for path in paper]
+
+
+def _model_jobs(scene: Scene, path: Path, footage: tuple[str, str], *, unseen: bool) -> list[Job]:
+    # A model's own id leaves out its calibration, so the file's bytes count.
+    model, (test, trained) = footage_id(path), footage
+    about = (model, code_id([*DETECTOR, "benchmarks/cues.py", "benchmarks/figures.py"]))
+    plain = key_of(test, trained, model, code_id([*DETECTOR, *BASELINES]))
+
+    def prediction() -> dict[str, object]:
+        method = baselines.plain_prediction(load(path))
+        return dict(baselines.run(method, labelled_clips(scene), normal=scene.train, learned=True))
+
+    todo = [
+        _evaluation(scene, path, test, name="model"),
+        Job(scene.name, "prediction", plain, prediction, path.stem),
+        Job(scene.name, "cues", key_of(test, *about), lambda: cue_rows(load(path), labelled_clips(scene)), path.stem),
+    ]
+    if unseen and scene.unseen:
+        paths = [str(p) for p in scene.unseen]
+        key = key_of(*map(footage_id, scene.unseen), *about)
+        todo.append(Job(scene.name, "alarms", key, lambda: false_alarms(load(path), paths), path.stem))
+    return todo
+
+
+def _evaluation(scene: Scene, path: Path, test: str, *, name: str) -> Job:
+    key = key_of(test, footage_id(path), code_id([*DETECTOR, *EVALUATION]))
+    return Job(
+        scene.name, name, key, lambda: evaluate(str(scene.test), model=path, progress=Silent()).to_dict(), path.stem
+    )
+
+
+def _prepare(scene: Scene, given: dict[str, list[Path]], options: argparse.Namespace) -> None:
+    """Draw and train what is missing."""
+    for path in draw(scene, unseen=not options.quick):
+        _say(f"{scene.name}: drawing {path.name}")
+    if options.quick or scene.name in given:
+        return
+    for seed in options.seeds:
+        path = _trained(scene, seed, options)
+        if not path.exists():
+            _say(f"{scene.name}: training {path.name}, {options.minutes:g} minutes")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path)]
+            line += ["--minutes", f"{options.minutes:g}", "--seed", str(seed)]
+            if path.with_suffix(".checkpoint.safetensors").exists():
+                line.append("--resume")
+            if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
+                raise MemwatchError(f"{scene.name}: the training ended with exit code {code}", "see its error above")
+
+
+def _models(
+    scene: Scene, given: dict[str, list[Path]], paper: dict[str, list[Path]], options: argparse.Namespace
+) -> tuple[list[Path], list[Path]]:
+    """Default models of a scene, one a seed, and those of the preset `paper`; given ones before those of the work
+    folder."""
+    own = given.get(scene.name) or [p for seed in options.seeds if (p := _trained(scene, seed, options)).exists()]
+    published = options.work / "models" / f"{scene.name}-paper.safetensors"
+    return own, paper.get(scene.name) or ([published] if published.exists() else [])
+
+
+def _trained(scene: Scene, seed: int, options: argparse.Namespace) -> Path:
+    return Path(options.work / "models" / f"{scene.name}-{seed}.safetensors")
+
+
+def _records(
+    scene: Scene,
+    models: tuple[dict[str, list[Path]], dict[str, list[Path]]],
+    options: argparse.Namespace,
+    *,
+    now: bool,
+) -> list[Record]:
+    """A scene's results: measured `now`, or else those that were measured before."""
+    if not scene.there:
+        return []
+    unseen = not options.quick and all(path.exists() for path in scene.unseen)
+    todo = jobs(scene, *_models(scene, *models, options), unseen=unseen)
+    if not now:
+        return [record for job in todo if (record := done(job, options.work))]
+    records = []
+    for job in todo:
+        if not done(job, options.work):
+            _say(f"{scene.name}: {job.name} {job.model or ''}".rstrip())
+        records.append(measure(job, options.work))
+    return records
+
+
+def _given(pairs: Sequence[str]) -> dict[str, list[Path]]:
+    """SCENE=FILE options to each scene's files."""
+    models: dict[str, list[Path]] = {}
+    for pair in pairs:
+        scene, is_pair, file = pair.partition("=")
+        if not is_pair or not Path(file).is_file():
+            raise UsageError(f"{pair}: no such model", "give SCENE=FILE, as in ped2=models/ucsd-ped2.safetensors")
+        models.setdefault(scene, []).append(Path(file))
+    return models
+
+
+def _command(options: argparse.Namespace) -> str:
+    trained = f"--minutes {options.minutes:g} --seeds {' '.join(map(str, options.seeds))}"
+    return f"python -m benchmarks.accuracy --data PED2 {trained} --normal-minutes {options.normal_minutes:g}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    data = os.environ.get("MEMWATCH_DATA")
+    parser.add_argument("--data", type=Path, default=data and Path(data), help="Ped2's folder (MEMWATCH_DATA)")
+    parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
+    parser.add_argument("--work", type=Path, default=Path("runs/accuracy"), help="footage, models and results")
+    parser.add_argument("--scenes", type=Path, help="folder of drawn footage (default: scenes/ in the work folder)")
+    parser.add_argument("--only", action="append", default=[], metavar="SCENE", help="measure this scene, repeatable")
+    parser.add_argument("--model", action="append", default=[], metavar="SCENE=FILE", help="instead of training one")
+    parser.add_argument("--paper", action="append", default=[], metavar="SCENE=FILE", help="one of the preset paper")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the models trained here")
+    parser.add_argument("--minutes", type=float, default=30, help="of each training")
+    parser.add_argument("--normal-minutes", type=float, default=60, help="unseen normal footage of each drawn scene")
+    parser.add_argument("--quick", action="store_true", help="train nothing, count no false alarms")
+    options = parser.parse_args(arguments)
+    if options.data and not options.data.is_dir():
+        parser.error(
+            f"{options.data}: no such folder. Get the UCSD Anomaly Detection Dataset v1p2 and name its folder "
+            "with --data or MEMWATCH_DATA"
+        )
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
