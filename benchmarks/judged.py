@@ -22,7 +22,7 @@ from memwatch.scoring.detection import DetectionCurve, ladder
 from memwatch.scoring.segments import Outcome
 from memwatch.scoring.true_regions import region_reader
 from memwatch.tasks.alarms import Trace, event_levels
-from memwatch.tasks.evaluate_map import MapReading
+from memwatch.tasks.evaluate_map import STEPS, MapReading
 from memwatch.types import Grid, Observation, Score
 
 
@@ -54,7 +54,7 @@ class Rule:
 
 def judge(rule: Rule, found: Sequence[Mapped], clips: Sequence[LabelledClip]) -> dict[str, Any]:
     """RBDC, TBDC, boxes, segments and delays of a method's maps on labelled clips, named as in `evaluate`'s report."""
-    curve, alarms = DetectionCurve(ladder(rule.threshold)), Outcome()
+    curve, alarms = DetectionCurve(ladder(rule.threshold, STEPS)), Outcome()
     for one, clip in zip(found, clips, strict=True):
         reading = _read(rule, one, clip)
         curve.merge(reading.curve)
@@ -75,7 +75,7 @@ def judge(rule: Rule, found: Sequence[Mapped], clips: Sequence[LabelledClip]) ->
 def _read(rule: Rule, one: Mapped, clip: LabelledClip) -> MapReading:
     """One clip's maps held against its truth; a frame without a map carries the last one, the clip's head the first."""
     regions = region_reader(clip.masks, clip.boxes)
-    levels = ladder(rule.threshold)
+    levels = ladder(rule.threshold, STEPS)
     reading = MapReading(levels, threshold=rule.threshold, located=regions is not None, sizes=RegionConfig())
     waiting = list(zip(one.at, one.seconds, one.maps, strict=True))[::-1]
     for index in range(clip.frames):
