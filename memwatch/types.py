@@ -16,6 +16,12 @@ Image = NDArray[np.uint8]
 Grid = NDArray[np.float32]
 """float32 (gh, gw), one number a cell."""
 Box = tuple[int, int, int, int]
+FIGURE_ANSWERS = ("moves", "looks")
+"""What a head answers of a figure, whatever the scene: that it moves, or looks, as nothing does."""
+SCENE_ANSWERS = ("moves_here", "looks_here", "place", "stays")
+"""What it answers knowing the scene: that something moves, or looks, as nothing does at this place, is where nothing
+like it is, or stands where nothing stood."""
+ANSWERS = FIGURE_ANSWERS + SCENE_ANSWERS
 State = dict[str, Any]
 """A memory's state, opaque to all but its runtime; empty where the memory does not adapt."""
 
@@ -49,6 +55,8 @@ class Clip:
     scene: NDArray[np.float32] | None = None
     """(2C, h/2, w/2) in [-1, 1] units: how the target, and the mean of the last second, differ from the scene behind
     them; None where nobody has asked."""
+    settled: bool = True
+    """Whether that mean has been running for long enough to tell what stands from who was passing when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,9 @@ class Prediction:
     """(C, h, w) in [-1, 1]."""
     distance: Grid
     """(h', w'), each feature's squared distance to its nearest memory item, >= 0."""
-    oddity: Grid | None
-    """(h/8, w/8), the head's logit that something here is unlike this scene; None without a head, and where the head
-    wants to know the scene and the clip does not say."""
+    oddity: NDArray[np.float32] | None
+    """(K, h/8, w/8), the head's logits that something here is unlike this scene: one for each of ANSWERS, or a single
+    one; None without a head, and where the head wants to know the scene and the clip does not say."""
     query: Any
     """What the memory would learn from this clip: opaque, handed back to `Runtime.learn` if the gate lets it."""
 

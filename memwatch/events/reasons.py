@@ -44,6 +44,12 @@ def _scene(ratio: float | None, age: float) -> str:
 WORDS: dict[str, Callable[[float | None, float], str]] = {
     "prediction": lambda ratio, age: "changes in a way never seen here",
     "oddity": lambda ratio, age: "looks or moves unlike anything seen here",
+    "moves": lambda ratio, age: "moves unlike anything seen here",
+    "looks": lambda ratio, age: "looks unlike anything seen here",
+    "moves_here": lambda ratio, age: "moves unlike anything seen at this place",
+    "looks_here": lambda ratio, age: "looks unlike anything seen at this place",
+    "place": lambda ratio, age: "is where nothing like it was ever seen",
+    "stays": _scene,
     "motion": _motion,
     "scene": _scene,
 }

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from memwatch.scoring.calibration import SLOW
 from memwatch.types import Region
 
 GAP_S = 0.5
@@ -20,6 +19,8 @@ NEAREST = -0.4
 """Least generalised overlap of a region with where its track is expected: two boxes of a size and 2.3 widths apart."""
 COVERED = 0.6
 """Share of a box under a region from which on the region hides it."""
+STILL = ("scene", "stays")
+"""Cues that see what stands."""
 STEADY_S = 0.3
 """Time constant of a track's velocity."""
 EPSILON_S = 1e-6
@@ -120,7 +121,7 @@ class Tracker:
 
     def _seen(self, track: _Track | None, region: Region, below: Sequence[_Track], step: float) -> _Track:
         """The track with its region, a new one where it has none; what else lies below is hidden, not gone."""
-        seconds, box, still = self._last, np.array(region.box, np.float64), region.cue in SLOW
+        seconds, box, still = self._last, np.array(region.box, np.float64), region.cue in STILL
         for other in below:
             other.stay_within(box, seconds)
         if track is None:

@@ -2,13 +2,16 @@
 
 A fixed camera shows the same background at every moment, so a piece of another moment can be pasted in without a seam:
 played too fast, enlarged, turned, at another place, or standing where nothing stood (see `tasks/pseudo.py`). The head
-tells such pieces from pieces pasted in the same way that are as usual, and answers one logit a cell. In the line of
-self-supervised video anomaly detection (Astrid et al., BMVC 2021; Georgescu et al., CVPR 2021), in a form that needs no
-detector and costs about two milliseconds a frame.
+tells such pieces from pieces pasted in the same way that are as usual, and answers one logit a cell for each way of
+being odd. In the line of self-supervised video anomaly detection (Astrid et al., BMVC 2021; Georgescu et al., CVPR
+2021), in a form that needs no detector and costs about three milliseconds a frame.
 
-Two things make it know the scene and not just its figures. It sees how the picture differs from the scene behind, so
-that what stands still is not lost in the background; and it learns a few numbers for each place, so that what is usual
-on the path may be odd on the lawn.
+Two of its answers are about figures alone, from the frames and their changes. The others know the scene: they also see
+how the picture differs from the scene behind, so that what stands still is not lost in the background, and learn a few
+numbers for each place, so that what is usual on the path may be odd on the lawn. The answers stay apart, because normal
+footage is not equally good at each: where people stop and stand, "stays" must be louder than elsewhere before it means
+anything, and "moves" need not suffer for it. Nor do those that know the scene make the others needless: the scene is a
+short cut, and what learns to take it sees less in the figure.
 """
 
 from __future__ import annotations
@@ -20,20 +23,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from memwatch.types import FIGURE_ANSWERS, SCENE_ANSWERS
+
 CELL = 8
 LAYERS = 3
 """Modules of one convolution: itself, its batch norm, its ReLU."""
-REST = 1 * LAYERS
-"""Where the difference from the scene joins: after the first convolution, at half the resolution …"""
-PLACE = 5 * LAYERS
-"""… and where the place does: before the last but one."""
+SHARED = 5 * LAYERS
+"""The stages that all answers share; the last is the figure's own."""
+AROUND = (16, 32)
+"""Channels of the two steps that bring the difference from the scene to the cells."""
 
 
 class OddityHead(nn.Module):
-    """(B, (T+1)·C, h, w) in [-1, 1], the target last, to logits (B, h/8, w/8).
+    """(B, (T+1)·C, h, w) in [-1, 1], the target last, to logits (B, K, h/8, w/8).
 
-    `scene`: whether it takes `rest` too. `place`: numbers learned for each place of a picture of `grid` (rows, columns)
-    cells; 0 for none.
+    `scene`: whether it takes `rest` too and answers both FIGURE_ANSWERS and SCENE_ANSWERS; without, as older models, it
+    has one answer. `place`: numbers learned for each place of a picture of `grid` (rows, columns) cells.
     """
 
     def __init__(
@@ -44,42 +49,41 @@ class OddityHead(nn.Module):
         self.scene = scene
         self.grid = grid
         sizes = [(2 * frames - 1) * channels, width, 2 * width, 4 * width]
-        stages: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            more = 2 * channels if scene and len(stages) + LAYERS == REST else 0
-            more += place if len(stages) + LAYERS == PLACE else 0
-            stages += [
-                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(),
-                nn.Conv2d(outputs + more, outputs, 3, padding=1),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(),
-            ]
+        stages = [module for a, b in pairwise(sizes) for module in (*_step(a, b, stride=2), *_step(b, b))]
         self.stages = nn.Sequential(*stages)
-        self.logit = nn.Conv2d(sizes[-1], 1, 3, padding=1)
+        self.logit = nn.Conv2d(sizes[-1], len(FIGURE_ANSWERS) if scene else 1, 3, padding=1)
+        if not scene:
+            return
+        first, second = AROUND
+        self.around = nn.Sequential(*_step(2 * channels, first, stride=2), *_step(first, second, stride=2))
+        self.here = nn.Sequential(*_step(sizes[-1] + second + place, sizes[-1]))
+        self.here_logit = nn.Conv2d(sizes[-1], len(SCENE_ANSWERS), 3, padding=1)
         # Kept at half the grid, so that a place learns with its neighbours.
         rows, columns = (-(-side // 2) for side in grid)
-        self.places = nn.Parameter(torch.zeros(1, place, rows, columns)) if place else None
+        self.places = nn.Parameter(torch.zeros(1, place, rows, columns))
 
     def forward(self, clips: Tensor, rest: Tensor | None = None, at: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """`rest` (B, 2C, h/2, w/2): how the target and the mean of the last second differ from the scene behind.
         `at`: each clip's top left cell where clips are crops of the picture; None for whole pictures."""
         changes = clips[:, self.channels :] - clips[:, : -self.channels]
-        x = self.stages[:REST](torch.cat((clips, changes), dim=1))
-        if self.scene:
-            assert rest is not None, "this head wants to know the scene"
-            x = torch.cat((x, rest), dim=1)
-        x = self.stages[REST:PLACE](x)
-        if self.places is not None:
-            x = torch.cat((x, self._places(x, at)), dim=1)
-        logits: Tensor = self.logit(self.stages[PLACE:](x))
-        return logits[:, 0]
+        shared = self.stages[:SHARED](torch.cat((clips, changes), dim=1))
+        figure: Tensor = self.logit(self.stages[SHARED:](shared))
+        if not self.scene:
+            return figure
+        assert rest is not None, "this head wants to know the scene"
+        known = [shared, self.around(rest)]
+        if self.places.numel():
+            known.append(self._places(shared, at))
+        here = self.here(torch.cat(known, dim=1))
+        return torch.cat((figure, self.here_logit(here)), dim=1)
 
     def _places(self, like: Tensor, at: Sequence[tuple[int, int]] | None) -> Tensor:
-        assert self.places is not None
         places = F.interpolate(self.places, size=self.grid, mode="bilinear", align_corners=False)
         if at is None:
             return places.expand(len(like), -1, -1, -1)
         height, width = like.shape[2:]
         return torch.cat([places[:, :, row : row + height, column : column + width] for row, column in at])
+
+
+def _step(inputs: int, outputs: int, *, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]

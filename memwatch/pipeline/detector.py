@@ -52,7 +52,10 @@ class Detector:
     def step(self, clips: Sequence[Clip]) -> list[Observation]:
         """One observation a clip, in order. Any number of clips at once gives the same as one by one."""
         views = [self._scene.read(c.target, c.frame.seconds) if self._scene else None for c in clips]
-        clips = [replace(c, scene=view.rest) if view else c for c, view in zip(clips, views, strict=True)]
+        clips = [
+            replace(clip, scene=view.rest, settled=view.settled) if view else clip
+            for clip, view in zip(clips, views, strict=True)
+        ]
         done: list[Observation] = []
         while len(done) < len(clips):
             todo = self._within_quarantine(clips[len(done) :])

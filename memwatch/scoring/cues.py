@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from memwatch.scoring.errors import softplus, window_size, windowed
 from memwatch.scoring.motion import speed
-from memwatch.types import Clip, Grid, Prediction
+from memwatch.types import ANSWERS, Clip, Grid, Prediction
 
-CUES = ("prediction", "oddity", "motion", "scene")
-"""`prediction`: the windowed squared error of the predicted frame. `oddity`: what the head says, where the model has
-one. `motion`: speed. `scene`: what stays and was never there."""
+ODDITY = "oddity"
+STAYS = "stays"
+LEAST_LOGIT = -10.0
+"""Where an answer's cue begins. It is measured in logits, whose tail falls off evenly: that of the probability would
+end at 1, and that of its odds has no end, so that neither can be extrapolated."""
+CUES = ("prediction", ODDITY, *ANSWERS, "motion", "scene")
+"""`prediction`: the windowed squared error of the predicted frame. `oddity`, or else one cue for each of its ANSWERS:
+what the head says, where the model has one. `motion`: speed. `scene`: what stays and was never there."""
 
 
 def read_cues(
@@ -26,8 +31,12 @@ def read_cues(
     found: dict[str, Grid] = {}
     if "prediction" in names:
         found["prediction"] = windowed(error, window_size(error.shape[1]))
-    if "oddity" in names and prediction.oddity is not None:
-        found["oddity"] = softplus(prediction.oddity)
+    if prediction.oddity is not None:
+        answers = ANSWERS if len(prediction.oddity) > 1 else (ODDITY,)
+        asked = {name: logit for name, logit in zip(answers, prediction.oddity, strict=True) if name in names}
+        found |= {n: softplus(x) if n == ODDITY else np.maximum(x - LEAST_LOGIT, 0) for n, x in asked.items()}
+        if STAYS in asked and not clip.settled:
+            found[STAYS] = np.zeros_like(found[STAYS])
     if "motion" in names:
         found["motion"] = speed(clip.inputs[-len(clip.target) :], clip.target)
     if "scene" in names and novelty is not None:

@@ -103,6 +103,7 @@ class SceneView:
     """(2C, h/2, w/2), in [-1, 1] units: how the picture, and the mean of the last second, differ from the scene."""
     novelty: Grid
     """(h/8, w/8); 0 until the running mean has settled."""
+    settled: bool
 
 
 class SceneReader:
@@ -118,7 +119,8 @@ class SceneReader:
         behind = self.memory.behind(*self.memory.weights(state))
         rest = np.concatenate((reduced(picture) - behind, state - behind)) * 2
         novelty = _around_cells(np.square(state - behind))
-        return SceneView(rest, novelty if self._running.settled else np.zeros_like(novelty))
+        settled = self._running.settled
+        return SceneView(rest, novelty if settled else np.zeros_like(novelty), settled)
 
 
 def _around_cells(error: State) -> Grid:

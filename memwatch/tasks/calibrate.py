@@ -15,6 +15,7 @@ from memwatch.runtime import open_runtime
 from memwatch.scoring import (
     CUES,
     FALSE_ALARMS_PER_DAY,
+    JOINED,
     MOMENT,
     SLOW,
     Calibration,
@@ -103,9 +104,13 @@ def calibrate(
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     values = read.values()
-    found = traces(footage, targets, unseen_peaks(values))
-    rates = {MOMENT: EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))}
-    suspects = suspects_of(found, EVENTS)
+    joined = {name: grids for name, grids in values.items() if name in JOINED}
+    families = {MOMENT: joined} | {name: {name: grids} for name, grids in values.items() if name not in JOINED}
+    rates, suspects = {}, []
+    for family, some in families.items():
+        found = traces(footage, targets, unseen_peaks(some))
+        rates[family] = EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))
+        suspects += suspects_of(found, EVENTS)
     stretches = {}
     if "scene" in cues and scene.stretches is not None:
         stretches = {"scene": scene.stretches}
@@ -144,7 +149,11 @@ def _read(
     for first in range(0, len(targets), BATCH):
         some = targets[first : first + BATCH]
         clips = [
-            replace(footage.recordings[n].clip(i, config), scene=scene.rest(n, i, footage.recordings[n].frames[i]))
+            replace(
+                footage.recordings[n].clip(i, config),
+                scene=scene.rest(n, i, footage.recordings[n].frames[i]),
+                settled=scene.settled[n][i],
+            )
             for n, i in some
         ]
         for clip, prediction in zip(clips, runtime.predict(clips, [memory] * len(clips)), strict=True):

@@ -16,7 +16,10 @@ from memwatch.types import Clip, Frame
 from memwatch.video import GRAY_CHROMA, chroma, find_clips, is_gap, open_source, positions, prepare, scaled
 
 HELD_OUT = 0.15
-"""Last share of every clip, kept out of training: it calibrates score, gate and threshold."""
+"""Share kept out of training: it calibrates score, gate and threshold. Of a few clips it is the last part of each."""
+ONE_IN = 6
+"""Of many clips every so many-th is held out whole: the rest of a clip knows its light and who stands there, and would
+vouch for thresholds that the next day breaks."""
 MIN_TRAINING, MIN_HELD_OUT = 100, 20
 """Clips of frames without which training is refused."""
 SEGMENT_S = 20.0
@@ -110,7 +113,7 @@ def look(sources: Sequence[str], *, fps: float | None) -> tuple[int, int, bool]:
 def read_footage(
     sources: Sequence[str], config: ModelConfig, *, fps: float | None, progress: Progress, unseen: bool = False
 ) -> Footage:
-    """Decode everything once. The last part of every clip is held out; all of it, where the footage is `unseen`.
+    """Decode everything once. A part is held out (HELD_OUT, ONE_IN); all of it, where the footage is `unseen`.
 
     Raises UsageError when there is nothing, or too little, to learn from.
     """
@@ -133,8 +136,11 @@ def read_footage(
                     segments = kept[-1]
             footage.broken += source.broken
             footage.problems += source.problems
-    for clip in kept:
-        _hold_out(clip, share=1.0 if unseen else HELD_OUT)
+    kept = [clip for clip in kept if clip]
+    many = len(kept) > ONE_IN
+    for number, clip in enumerate(kept):
+        whole = many and number % ONE_IN == ONE_IN // 2
+        _hold_out(clip, share=1.0 if unseen or whole else 0.0 if many else HELD_OUT)
         footage.recordings += clip
         footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
     progress.done()

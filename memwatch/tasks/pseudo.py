@@ -20,6 +20,7 @@ from memwatch.tasks import pasting
 from memwatch.tasks.crops import Crops, Pixels
 from memwatch.tasks.pasting import figures, halved, lay
 from memwatch.tasks.scenes import FootageScene
+from memwatch.types import ANSWERS
 
 CELL = 8
 CLEAR, COVERED = 0.02, 0.25
@@ -34,13 +35,23 @@ KINDS = {
     "turned": 0.04,
     "still": 0.08,
 }
+ASKED = {
+    "fast": ("moves", "moves_here"),
+    "glide": ("moves", "moves_here"),
+    "shape": ("looks", "looks_here"),
+    "mirrored": ("looks", "looks_here"),
+    "turned": ("looks", "looks_here"),
+    "moved": ("place",),
+    "still": ("stays",),
+}
+"""Which of the head's ANSWERS each kind is for."""
 ANYWHERE = ("moved", "still")
 """Kinds that are mostly pasted where nothing moves."""
 FAST = (1.8, 3.5)
 MOVES = 6.0
 """Levels of change between a clip's last frames, in a small window, above which something moves."""
 TRIES = 4
-"""Other moments looked at for one in which something moves at the place."""
+"""Moments looked at for one that serves."""
 STAYS_S = 3.0
 """Mean of the time that a still thing has stood, in time constants of the running mean."""
 
@@ -54,8 +65,11 @@ class OddBatch:
     rest: NDArray[np.float32]
     """(B, 2C, side/2, side/2): the difference from the scene behind, see `OddityHead`."""
     labels: NDArray[np.float32]
-    """(B, side/8, side/8)"""
+    """(B, side/8, side/8), 1 where something abnormal shows."""
     weights: NDArray[np.float32]
+    """1 where a cell counts. Abnormal cells count only for those answers that are asked."""
+    asked: NDArray[np.bool_]
+    """(B, ANSWERS): which answers each crop's abnormal cells are for."""
     at: list[tuple[int, int]]
     """Each crop's top left cell."""
 
@@ -84,13 +98,16 @@ class PseudoAnomalies:
 
     def draw(self, step: int) -> OddBatch:
         rng = np.random.default_rng((self.crops.seed, 2, step))
-        clips, rest, labels, weights, at = zip(*(self._sample(rng) for _ in range(self.crops.batch)), strict=True)
-        return OddBatch(np.stack(clips), np.stack(rest), np.stack(labels), np.stack(weights), list(at))
+        drawn = (self._sample(rng) for _ in range(self.crops.batch))
+        clips, rest, labels, weights, asked, at = zip(*drawn, strict=True)
+        return OddBatch(
+            np.stack(clips), np.stack(rest), np.stack(labels), np.stack(weights), np.array(asked), list(at)
+        )
 
-    def _sample(self, rng: np.random.Generator) -> tuple[Pixels, Pixels, Pixels, Pixels, tuple[int, int]]:
-        crops, side = self.crops, self.crops.side
+    def _sample(self, rng: np.random.Generator) -> tuple[Pixels, Pixels, Pixels, Pixels, list[bool], tuple[int, int]]:
+        side = self.crops.side
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-        number, target = crops.targets[int(rng.integers(len(crops.targets)))]
+        number, target = self._settled(rng)
         y, x = self._place(number, target, rng, anywhere=kind in ANYWHERE and rng.random() < 0.8)
         area = (slice(y // 2, (y + side) // 2), slice(x // 2, (x + side) // 2))
         sample = _Sample(
@@ -103,7 +120,14 @@ class PseudoAnomalies:
         share = cv2.resize(sample.covered, (side // CELL, side // CELL), interpolation=cv2.INTER_AREA)
         labels = (share >= COVERED).astype(np.float32)
         weights = ((share >= COVERED) | (share <= CLEAR)).astype(np.float32)
-        return *self._lit(sample, rng), labels, weights, (y // CELL, x // CELL)
+        asked = [answer in ASKED.get(kind, ()) for answer in ANSWERS]
+        return *self._lit(sample, rng), labels, weights, asked, (y // CELL, x // CELL)
+
+    def _settled(self, rng: np.random.Generator) -> tuple[int, int]:
+        """(recording, target) where one can tell what stands from who was passing at first, if a few draws find one."""
+        targets = self.crops.targets
+        drawn = [targets[i] for i in rng.integers(len(targets), size=TRIES)]
+        return next(((number, target) for number, target in drawn if self.scene.settled[number][target]), drawn[0])
 
     def _place(self, number: int, target: int, rng: np.random.Generator, *, anywhere: bool) -> tuple[int, int]:
         """Top and left of a crop, on whole cells."""

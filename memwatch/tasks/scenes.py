@@ -38,6 +38,8 @@ class FootageScene:
     """(recordings,)"""
     states: list[list[Levels]]
     """Each recording's running means, (C, h/2, w/2) in levels."""
+    settled: list[list[bool]]
+    """Whether each of them has settled."""
     places: list[list[tuple[NDArray[np.float32], NDArray[np.float32]]]]
     """Where in its memory's subspace each of them lies: weights and brightness."""
     stretches: NDArray[np.float32] | None
@@ -65,8 +67,10 @@ def learn_scene(footage: Footage) -> FootageScene:
     """Fit the scene's memories."""
     states: list[list[Levels]] = [[] for _ in footage.recordings]
     kept: list[list[Levels]] = [[] for _ in footage.recordings]
+    told: list[list[bool]] = [[] for _ in footage.recordings]
     for number, index, state, settled in _states(footage):
         states[number].append(state)
+        told[number].append(settled)
         if settled and index % EVERY == EVERY - 1:
             kept[number].append(state)
     settled_in = tuple(number for number, some in enumerate(kept) if some)
@@ -85,7 +89,7 @@ def learn_scene(footage: Footage) -> FootageScene:
         )
     places = [[memories[fold[number]].weights(_unit(state)) for state in some] for number, some in enumerate(states)]
     memory = _fit(kept, fold, leave_out=None)
-    return FootageScene(memory, memories, fold, states, places, stretches, settled_in)
+    return FootageScene(memory, memories, fold, states, told, places, stretches, settled_in)
 
 
 def _states(footage: Footage) -> Iterator[tuple[int, int, Levels, bool]]:

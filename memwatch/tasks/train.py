@@ -332,14 +332,17 @@ def _step(run: _Run, batch: Pixels, odd: OddBatch | None = None) -> float | None
 
 
 def _head_loss(net: Predictor, odd: OddBatch) -> Tensor:
-    """Binary cross-entropy of the head on a batch of pseudo-anomalies, ignored cells left out."""
+    """Binary cross-entropy of each of the head's answers on a batch of pseudo-anomalies, summed. Ignored cells are
+    left out, and abnormal ones of the kinds that are other answers' to tell."""
     assert net.head is not None
     clips, rest, labels, weights = (torch.from_numpy(part) for part in (odd.clips, odd.rest, odd.labels, odd.weights))
     logits = net.head(clips.contiguous(memory_format=torch.channels_last), rest, odd.at).float()
+    asked = torch.from_numpy(odd.asked)[..., None, None]
+    counts = weights[:, None] * (asked | (labels[:, None] == 0))
     each = F.binary_cross_entropy_with_logits(
-        logits, labels, reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
+        logits, labels[:, None].expand_as(logits), reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
     )
-    return (each * weights).sum() / weights.sum().clamp_min(1)
+    return ((each * counts).sum(dim=(0, 2, 3)) / counts.sum(dim=(0, 2, 3)).clamp_min(1)).sum()
 
 
 def _faster_precision(run: _Run, crops: Crops) -> str:

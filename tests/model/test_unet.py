@@ -11,6 +11,7 @@ from torch import nn
 from memwatch.config import ModelConfig
 from memwatch.model import Predictor
 from memwatch.tasks.presets import model_config
+from memwatch.types import ANSWERS, FIGURE_ANSWERS
 from tests import tiny
 
 
@@ -70,15 +71,18 @@ def test_shapes_at_any_width(settings: ModelConfig) -> None:
     assert frame.abs().max() <= 1
 
 
-def test_the_head_answers_a_logit_a_cell() -> None:
-    settings = tiny.config(channels=3)
+@pytest.mark.parametrize(("scene", "answers"), [(False, 1), (True, len(ANSWERS))])
+def test_the_head_answers_a_logit_a_cell(scene: bool, answers: int) -> None:
+    settings = tiny.config(channels=3, head_scene=scene)
     head = tiny.network(settings).head
     assert head is not None
     clips = torch.rand(2, (settings.clip_length + 1) * 3, settings.height, settings.width)
-    assert head(clips).shape == (2, settings.height // 8, settings.width // 8)
+    rest = torch.rand(2, 6, settings.height // 2, settings.width // 2) if scene else None
+    assert head(clips, rest).shape == (2, answers, settings.height // 8, settings.width // 8)
 
 
 def test_the_head_sees_how_the_picture_differs_from_the_scene() -> None:
+    """All answers that know the scene do; those of figures alone have nothing to do with it."""
     settings = tiny.config(head_scene=True)
     head = tiny.network(settings).head
     assert head is not None
@@ -87,20 +91,22 @@ def test_the_head_sees_how_the_picture_differs_from_the_scene() -> None:
     something = rest.clone()
     something[:, :, 4:8, 4:8] = 0.5
     changed = (head(clips, something) - head(clips, rest)).abs()[0]
-    assert changed.max() > 1e-4
-    assert changed[:, -1].max() == 0  # too far away to be seen
+    figure, scene = changed[: len(FIGURE_ANSWERS)], changed[len(FIGURE_ANSWERS) :]
+    assert figure.max() == 0
+    assert scene.amax(dim=(1, 2)).min() > 1e-4
+    assert scene[:, -1].max() == 0  # too far away to be seen
 
 
 def test_a_crop_is_told_of_its_own_places() -> None:
-    settings = tiny.config(head_place=3)
+    settings = tiny.config(head_scene=True, head_place=3)
     head = tiny.network(settings).head
     assert head is not None
-    assert head.places is not None
     torch.nn.init.normal_(head.places)
     crop = torch.rand(1, settings.clip_length + 1, 32, 32).repeat(2, 1, 1, 1)
-    here, there = head(crop, at=[(0, 0), (2, 4)])
+    rest = torch.zeros(2, 2, 16, 16)
+    here, there = head(crop, rest, at=[(0, 0), (2, 4)])
     assert (here - there).abs().max() > 1e-4
-    torch.testing.assert_close(head(crop, at=[(2, 4), (2, 4)])[0], there)
+    torch.testing.assert_close(head(crop, rest, at=[(2, 4), (2, 4)])[0], there)
     whole = head._places(torch.zeros(1, 1, *head.grid), None)
     torch.testing.assert_close(head._places(torch.zeros(1, 1, 4, 4), [(2, 4)]), whole[:, :, 2:6, 4:8])
 

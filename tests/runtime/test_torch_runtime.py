@@ -109,5 +109,5 @@ def test_what_is_answered_has_the_promised_shapes(made: Model, runtime: Runtime)
     assert prediction.frame.shape == (1, tiny.HEIGHT, tiny.WIDTH)
     assert prediction.distance.shape == (tiny.HEIGHT // 16, tiny.WIDTH // 16)
     assert prediction.oddity is not None
-    assert prediction.oddity.shape == (tiny.HEIGHT // 8, tiny.WIDTH // 8)
+    assert prediction.oddity.shape == (1, tiny.HEIGHT // 8, tiny.WIDTH // 8)
     assert prediction.frame.dtype == prediction.distance.dtype == prediction.oddity.dtype == np.float32

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from memwatch.scoring import CUES, RunningScene, SceneMemory, SceneReader, read_cues, squared_error
-from memwatch.types import Clip, Prediction
+from memwatch.types import ANSWERS, Clip, Prediction
 from tests import tiny
 
 GRID = (tiny.HEIGHT // 8, tiny.WIDTH // 8)
@@ -19,9 +19,14 @@ SETTINGS = tiny.config()
 
 def predicted(clip: Clip, *, head: bool = True) -> Prediction:
     """A perfect prediction; the head is sure that the first cell is odd and no other."""
-    oddity = np.full(GRID, -20, np.float32)
-    oddity[0, 0] = 20
-    return Prediction(clip.target, np.zeros((3, 4), np.float32), oddity if head else None, None)
+    return answered(clip, 1) if head else Prediction(clip.target, np.zeros((3, 4), np.float32), None, None)
+
+
+def answered(clip: Clip, answers: int) -> Prediction:
+    """The same; of several answers each is sure of another cell of the first row."""
+    oddity = np.full((answers, *GRID), -20, np.float32)
+    oddity[np.arange(answers), 0, np.arange(answers)] = 20
+    return Prediction(clip.target, np.zeros((3, 4), np.float32), oddity, None)
 
 
 def textured(seed: int) -> NDArray[np.float32]:
@@ -44,9 +49,9 @@ def scene_of(clip: Clip) -> SceneMemory:
 
 def test_only_the_named_cues_are_read() -> None:
     clip = tiny.noise_clip(SETTINGS, 1)
-    prediction = predicted(clip)
-    error = squared_error(prediction.frame, clip.target)
     for name in CUES:
+        prediction = answered(clip, len(ANSWERS) if name in ANSWERS else 1)
+        error = squared_error(prediction.frame, clip.target)
         found = read_cues((name,), clip, prediction, error, np.ones(GRID, np.float32))
         assert list(found) == [name]
         assert found[name].shape == GRID
@@ -69,6 +74,22 @@ def test_prediction_and_oddity_point_to_their_cell() -> None:
     assert found["prediction"].max() == pytest.approx(0.5)
     assert place(found["oddity"]) == (0, 0)
     assert found["oddity"][0, 0] == pytest.approx(20, abs=1e-3)
+
+
+def test_each_answer_of_the_head_is_a_cue_of_its_own() -> None:
+    """In logits from LEAST_LOGIT on: -20 is under it, 20 is 30 over it."""
+    clip = tiny.noise_clip(SETTINGS, 1)
+    found = read_cues(ANSWERS, clip, answered(clip, len(ANSWERS)), np.zeros_like(clip.target), None)
+    assert list(found) == list(ANSWERS)
+    for number, grid in enumerate(found.values()):
+        assert (place(grid), grid.max(), grid.min()) == ((0, number), 30, 0)
+
+
+def test_nothing_stays_before_the_scene_has_settled() -> None:
+    """Whoever is in the first picture has been there for as long as anything has."""
+    clip = replace(tiny.noise_clip(SETTINGS, 1), settled=False)
+    found = read_cues(ANSWERS, clip, answered(clip, len(ANSWERS)), np.zeros_like(clip.target), None)
+    assert {name for name, grid in found.items() if grid.any()} == set(ANSWERS) - {"stays"}
 
 
 def test_motion_is_the_speed_between_a_clip_s_last_two_frames() -> None:
