@@ -17,7 +17,7 @@ from memwatch.events import EventBuilder
 from memwatch.pipeline import Detector, run_session
 from memwatch.pipeline.session import BATCH
 from memwatch.scoring import Calibration
-from memwatch.scoring.calibration import JOINED
+from memwatch.scoring.calibration import SLOW
 from memwatch.sinks import Sink
 from memwatch.tasks.session import Loaded
 from memwatch.types import Clip, Event, Frame, Grid, Observation
@@ -89,7 +89,7 @@ def cue_costs(loaded: Loaded, labelled: LabelledClip) -> dict[str, float]:
     least = {
         name: replace(calibration, cues={other: c for other, c in calibration.cues.items() if other != name})
         for name in calibration.cues
-        if set(calibration.cues) & set(JOINED) != {name}  # a detector needs one that others can stand beside
+        if set(calibration.cues) - set(SLOW) != {name}  # a detector needs one cue of the moment
     }
     detectors = {name: Detector(loaded.runtime, one) for name, one in {"": calibration, **least}.items()}
     spent = dict.fromkeys(detectors, 0.0)

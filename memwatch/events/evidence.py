@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memwatch.scoring.calibration import JOINED
+from memwatch.scoring.calibration import SLOW
 from memwatch.types import Box, Grid, Region
 
 
@@ -39,12 +39,12 @@ def _with_cue(
 def _leading(rarity: Mapping[str, float], value: float) -> str:
     """The cue that says most where the map has `value`.
 
-    Joined cues add up, so that each of them may be less than one apart that has nothing to do with it; one apart
-    stands by itself, and leads where it is what the map shows.
+    Cues of the moment add up, so that each of them may be less than a slow one that has nothing to do with it; a slow
+    one stands by itself, and leads where it is what the map shows.
     """
-    apart = [name for name in rarity if name not in JOINED and rarity[name] >= value - 1e-4]
-    joined = [name for name in rarity if name in JOINED]
-    return max(apart or joined, key=lambda name: rarity[name])
+    slow = [name for name in rarity if name in SLOW and rarity[name] >= value - 1e-4]
+    moment = [name for name in rarity if name not in SLOW]
+    return max(slow or moment, key=lambda name: rarity[name])
 
 
 def _peak_cell(region: Region, map: Grid, size: tuple[int, int]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Predictions to one calibrated map and score."""
 
-from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, JOINED, MOMENT, SLOW, Calibration, peaks
+from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, MOMENT, SLOW, Calibration, peaks
 from memwatch.scoring.cues import CUES, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, poisson_bound
@@ -11,7 +11,6 @@ __all__ = [
     "CUES",
     "DAY",
     "FALSE_ALARMS_PER_DAY",
-    "JOINED",
     "LEAST_PER_DAY",
     "MOMENT",
     "MOST_PER_DAY",

@@ -8,7 +8,7 @@ score is causal, and one threshold serves all clips.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import factorial
 from typing import Any
@@ -33,15 +33,15 @@ GATE_QUANTILE = 0.95
 FALSE_ALARMS_PER_DAY = 1.0
 """The budget that the threshold is set for, unless another is asked."""
 MOMENT = "moment"
-"""What JOINED cues say together, where it needs a name beside the others."""
+"""What the cues that are not slow say together, where it needs a name beside the slow ones."""
 JOINED = ("prediction", "oddity", "motion")
-"""Cues that see the same things and add up where they agree. Every other one sees something else and stands apart."""
+"""Cues that see the same things and add up where they agree."""
 PLACELESS = ("oddity", *ANSWERS)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
-"""Cues that say nearly the same for seconds, and are calibrated by stretches of footage."""
+"""Cues of the last seconds, not of the moment."""
 LEAST_LEVEL = 0.1
-"""Lowest threshold of a cue that stands apart: lower ones would blow up whatever it says."""
+"""Lowest threshold of a slow cue by itself: lower ones would blow up whatever it says."""
 MIN_FRAMES = 20
 """Held-out frames without which no calibration is made."""
 
@@ -147,9 +147,9 @@ class Calibration:
     scene: SceneMemory | None = None
     """What the cue `scene` compares with."""
     scales: dict[str, float] = field(default_factory=dict)
-    """Factor for the rarity of each cue that stands apart: it puts its own threshold where that of MOMENT is."""
+    """Factor for each slow cue's rarity that puts its own threshold where the others' is."""
     rates: dict[str, EventRate] = field(default_factory=dict)
-    """How often normal footage makes events, of MOMENT and of each cue that stands apart; empty in older models."""
+    """How often normal footage makes events, of MOMENT and of each slow cue; empty in older models."""
     per_day: float | None = None
     """False alarms a day that the threshold is meant for; None in older models."""
 
@@ -169,7 +169,7 @@ class Calibration:
 
         A slow cue says nearly the same for seconds, so its frames are not so many observations: its tail is fitted to
         `stretches`, the largest values (S, gh, gw) in each of S stretches of footage. `rates` of MOMENT and of each
-        cue apart set the threshold; without them every frame, or stretch, is taken for an event of its own.
+        slow cue set the threshold; without them every frame, or stretch, is taken for an event of its own.
         """
         frames = len(regularity)
         if frames < MIN_FRAMES:
@@ -180,24 +180,25 @@ class Calibration:
         samples = cues | (stretches or {})
         fitted = {name: CueCalibration.fit(some, placed=name not in PLACELESS) for name, some in samples.items()}
         if rates is None:
-            moment = combine([fitted[name](samples[name]) for name in samples if name in JOINED])
-            rates = {MOMENT: EventRate.fit(peaks(moment), seconds)}
-            rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n not in JOINED}
+            moment = {name: fitted[name](values) for name, values in cues.items() if name not in SLOW}
+            rates = {MOMENT: EventRate.fit(peaks(join(moment)), seconds)}
+            rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
         return cls(fitted, gate, 0.0, frames, seconds, scene, {}, rates).at(per_day)
 
     def at(self, per_day: float) -> Calibration:
-        """The same with the threshold meant for another budget of false alarms a day, of which MOMENT and each cue
-        apart have equal parts. ValueError where the rates of events are not known."""
+        """The same with the threshold meant for another budget of false alarms a day: half of it for the cues of the
+        moment, half for the slow ones. ValueError where the rates of events are not known."""
         if not self.rates:
             raise ValueError("a calibration without rates of events has one threshold only")
-        own = {family: rate.level(per_day / len(self.rates)) for family, rate in self.rates.items()}
-        threshold = own.pop(MOMENT)
+        slow = [name for name in self.cues if name in SLOW]
+        threshold = self.rates[MOMENT].level(per_day / 2 if slow else per_day)
+        own = {name: self.rates[name].level(per_day / 2 / len(slow)) for name in slow}
         scales = {name: threshold / max(level, LEAST_LEVEL) for name, level in own.items()}
         return replace(self, threshold=threshold, scales=scales, per_day=per_day)
 
     def rarity(self, cues: dict[str, Grid]) -> dict[str, Grid]:
-        """Each cue's values (gh, gw) to its -log10 tail probabilities, that of one apart on the scale of MOMENT."""
+        """Each cue's values (gh, gw) to its -log10 tail probabilities, a slow one's on the scale of the others."""
         return {
             name: calibration(cues[name]) * np.float32(self.scales.get(name, 1.0))
             for name, calibration in self.cues.items()
@@ -206,12 +207,12 @@ class Calibration:
     def map(self, rarity: dict[str, Grid]) -> Grid:
         """What all cues say together, from each one's `rarity`: one map (gh, gw).
 
-        JOINED cues add up where several see the same thing (`combine`). One that sees other things, and is rare by
-        another measure, stands beside them on a scale on which its threshold is theirs.
+        A slow cue sees other things than those of the moment (`join`) and is rare by another measure: it stands beside
+        them on a scale on which its threshold is theirs.
         """
-        joined = [values for name, values in rarity.items() if name in JOINED]
-        apart = [values for name, values in rarity.items() if name not in JOINED]
-        return np.asarray(np.maximum.reduce([combine(joined), *apart]), dtype=np.float32)
+        moment = {name: values for name, values in rarity.items() if name not in SLOW}
+        slow = [values for name, values in rarity.items() if name in SLOW]
+        return np.asarray(np.maximum.reduce([join(moment), *slow]), dtype=np.float32)
 
     def to_record(self) -> dict[str, Any]:
         """Numbers and arrays for the model file, flat."""
@@ -246,7 +247,7 @@ class Calibration:
                 for name in record["cues"]
             }
             numbers = {key: record[key] for key in ("gate", "threshold", "frames", "seconds")}
-            scales = {name: float(record[f"to_threshold.{name}"]) for name in cues if name not in JOINED}
+            scales = {name: float(record[f"to_threshold.{name}"]) for name in cues if name in SLOW}
             scene = None
             if "scene_memory.mean" in record:
                 scene = SceneMemory(record["scene_memory.mean"], record["scene_memory.components"])
@@ -256,7 +257,7 @@ class Calibration:
             if scene is not None:
                 sound = sound and scene.mean.ndim == 3 and scene.components.shape[1:] == scene.mean.shape
             sound = sound and (scene is not None or "scene" not in cues)
-            sound = sound and any(name in JOINED for name in cues) and all(s > 0 for s in scales.values())
+            sound = sound and any(name not in SLOW for name in cues) and all(s > 0 for s in scales.values())
             rates, per_day = _rates(record, cues)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
@@ -278,7 +279,7 @@ def _rates(record: dict[str, Any], cues: Iterable[str]) -> tuple[dict[str, Event
     """What a record says of the rate of events: nothing, in an older one, or all; KeyError for anything between."""
     if "per_day" not in record and not any(key.startswith("rate.") for key in record):
         return {}, None
-    families = [MOMENT, *(name for name in cues if name not in JOINED)]
+    families = [MOMENT, *(name for name in cues if name in SLOW)]
     rates = {name: EventRate(*(record[f"rate.{name}.{f.name}"] for f in fields(EventRate))) for name in families}
     if not (record["per_day"] > 0 and all(rate.sound() for rate in rates.values())):
         raise ValueError("rates that cannot be calculated with")
@@ -288,6 +289,15 @@ def _rates(record: dict[str, Any], cues: Iterable[str]) -> tuple[dict[str, Event
 def peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     """The highest place (N,) of each map (N, gh, gw)."""
     return np.asarray(maps.reshape(len(maps), -1).max(axis=1), dtype=np.float32)
+
+
+def join(moment: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The -log10 tail probabilities of the cues of the moment, by name, to one map: JOINED ones add up (`combine`);
+    of the head's ANSWERS, each about another way of being odd, the rarest counts. That several were asked is paid for
+    by the threshold, which is set by what all of them say of normal footage together."""
+    joined = [values for name, values in moment.items() if name in JOINED]
+    others = [values for name, values in moment.items() if name not in JOINED]
+    return np.asarray(np.maximum.reduce([*([combine(joined)] if joined else []), *others]), np.float32)
 
 
 def combine(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

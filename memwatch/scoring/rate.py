@@ -9,7 +9,7 @@ Smith 1990, peaks over threshold).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import e, log, log10
+from math import ceil, e, log, log10
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,15 @@ DAY = 86_400.0
 LEAST_PER_DAY, MOST_PER_DAY = 0.001, 1000.0
 """Budgets that can be asked for: one alarm in three years, and more than one in two minutes."""
 CONFIDENCE = 0.95
-TAIL_EVENTS = 30
-"""Highest events that the tail is fitted to, or as many as MOST_PER_DAY are in the footage's time, if that is more."""
+TAIL_EVENTS, TAIL_SHARE = 30, 0.5
+"""Highest events that the tail is fitted to, at most this share of all: the lowest of them are the ordinary. Or as many
+as MOST_PER_DAY are in the footage's time, if that is more."""
 DESIGN_SCALE = log10(e)
 """A score is the negative logarithm to base 10 of a probability. Were it exactly that, its tail would be exponential
 with this scale, which is what a fit to few events leans on."""
-DESIGN_EVENTS = 4.0
-"""So many events' worth of leaning."""
+DESIGN_EVENTS = 8.0
+"""So many events' worth of leaning. On drawn scenes thresholds extrapolated from half a minute came nearest to those
+from a quarter of an hour with it (docs/log.md)."""
 LEAST_SCALE = DESIGN_SCALE / 2
 """Equal levels, as of a scene that repeats itself, do not prove that nothing will ever exceed them."""
 EXPONENTIAL = 1e-4
@@ -53,7 +55,8 @@ class EventRate:
     def fit(cls, levels: NDArray[np.floating[Any]], seconds: float) -> EventRate:
         """From the levels of all events (any order, at least one) that `seconds` of normal footage make."""
         ordered = np.sort(levels, axis=None).astype(np.float64)[::-1]
-        kept = ordered[: max(TAIL_EVENTS, round(MOST_PER_DAY * seconds / DAY))]
+        most = min(TAIL_EVENTS, ceil(TAIL_SHARE * len(ordered)))
+        kept = ordered[: max(most, round(MOST_PER_DAY * seconds / DAY))]
         shape, scale = _fit_tail(kept[:-1] - kept[-1])
         return cls(float(kept[-1]), float(len(kept)), float(seconds), shape, scale)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from memwatch.scoring.calibration import PLACELESS, CueCalibration, combine
+from memwatch.scoring.calibration import PLACELESS, CueCalibration, join
 
 FOLDS = 4
 """Stretches of footage, each scored by a calibration on the others."""
@@ -27,9 +27,9 @@ def unseen_peaks(cues: dict[str, NDArray[np.float32]], folds: int = FOLDS) -> ND
     for number in range(folds):
         mine, others = fold == number, np.flatnonzero(fold != number)
         others = others[:: -(-len(others) // MOST_FRAMES)]
-        maps = []
+        maps = {}
         for name, values in cues.items():
             fitted = CueCalibration.fit(values[others], placed=name not in PLACELESS)
-            maps.append(fitted(values[mine]))
-        peaks[mine] = combine(maps).reshape(int(mine.sum()), -1).max(axis=1)
+            maps[name] = fitted(values[mine])
+        peaks[mine] = join(maps).reshape(int(mine.sum()), -1).max(axis=1)
     return peaks

@@ -15,7 +15,6 @@ from memwatch.runtime import open_runtime
 from memwatch.scoring import (
     CUES,
     FALSE_ALARMS_PER_DAY,
-    JOINED,
     MOMENT,
     SLOW,
     Calibration,
@@ -32,7 +31,7 @@ from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.scenes import FootageScene
 from memwatch.tasks.suspects import Suspect, suspect_stretches, suspects_of
-from memwatch.types import Grid
+from memwatch.types import ANSWERS, Grid
 
 BATCH = 8
 EVENTS = EventConfig()
@@ -95,28 +94,28 @@ def calibrate(
     *,
     per_day: float = FALSE_ALARMS_PER_DAY,
     progress: Progress,
-    cues: Sequence[str] = CUES,
+    cues: Sequence[str] | None = None,
 ) -> Calibrated:
     """Fit `model.calibration` on the held-out part of `footage`, the memory frozen as trained, its threshold meant
-    for `per_day` false alarms a day."""
+    for `per_day` false alarms a day. `cues` are what the score is made of: the answers of a head that knows its scene,
+    or all that a model without one has, unless said."""
+    if cues is None:
+        cues = ANSWERS if model.config.head_scene else CUES
     targets = footage.targets(model.config, held=True)
     read = _read(model, footage, scene, targets, set(cues) - set(SLOW), progress)
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     values = read.values()
-    joined = {name: grids for name, grids in values.items() if name in JOINED}
-    families = {MOMENT: joined} | {name: {name: grids} for name, grids in values.items() if name not in JOINED}
-    rates, suspects = {}, []
-    for family, some in families.items():
-        found = traces(footage, targets, unseen_peaks(some))
-        rates[family] = EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))
-        suspects += suspects_of(found, EVENTS)
+    found = traces(footage, targets, unseen_peaks(values))
+    rates = {MOMENT: EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))}
+    suspects = suspects_of(found, EVENTS)
     stretches = {}
-    if "scene" in cues and scene.stretches is not None:
-        stretches = {"scene": scene.stretches}
-        levels = unseen_peaks(stretches)
-        rates["scene"] = EventRate.fit(levels, sum(r.times[-1] - r.times[0] for r in footage.recordings))
+    if scene.stretches is not None:
+        levels = unseen_peaks({"scene": scene.stretches})
         suspects += suspect_stretches(footage, scene.recordings, levels)
+        if "scene" in cues:
+            stretches["scene"] = scene.stretches
+            rates["scene"] = EventRate.fit(levels, sum(r.times[-1] - r.times[0] for r in footage.recordings))
     fitted = Calibration.fit(
         values,
         np.asarray(read.regularity),
