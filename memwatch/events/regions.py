@@ -19,12 +19,15 @@ MOST = 20
 """Regions reported of one frame, strongest first."""
 SMALLEST = 0.5
 """Parts smaller than this share of a cell are noise of the interpolation, unless they hold the peak."""
+OUTLINE = 3.5
+"""A thing that reaches a higher level is drawn as far as the map reaches this one: what normal cells show once in three
+thousand times. On a drawn scene (docs/log.md) outlines at the threshold itself hold the peak only."""
 OVERLAP = 0.6
 """Two boxes are one thing when they share this much of the smaller one."""
 
 
 def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...]:
-    """The connected parts of `map` that reach `level`.
+    """The connected parts of `map` that reach `level`, as far as they are over it or over OUTLINE.
 
     map: float32 (gh, gw), finite, covering the whole picture; level: in the map's units; size: (width,
     height) of the source's picture. Returns at most 20 regions, highest peak first, with half-open boxes
@@ -37,11 +40,12 @@ def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...
         raise ValueError("the map's maximum is not finite")
     if top < level:
         return ()
-    fine = _upsample(map, level, size)
+    outline = min(level, OUTLINE)
+    fine = _upsample(map, outline, size)
     rows, columns = fine.shape
     # Labels per pixel, and (x, y, width, height, area) per part; part 0 is the background.
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (fine >= level).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
+        (fine >= outline).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
     )
     cell = rows * columns / map.size
     strongest = labels.ravel()[fine.argmax()]
@@ -54,6 +58,8 @@ def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...
         x, y, width, height = (int(value) for value in stats[part, :4])
         inside = (slice(y, y + height), slice(x, x + width))
         peak = float(fine[inside][labels[inside] == part].max())
+        if peak < level:
+            continue
         region = _region(stats[part], peak, (columns, rows), size)
         found.append(_one_cell(map, region.peak, size) if small else region)
     found.sort(key=lambda region: -region.peak)

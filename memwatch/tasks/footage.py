@@ -137,10 +137,8 @@ def read_footage(
             footage.broken += source.broken
             footage.problems += source.problems
     kept = [clip for clip in kept if clip]
-    many = len(kept) > ONE_IN
-    for number, clip in enumerate(kept):
-        whole = many and number % ONE_IN == ONE_IN // 2
-        _hold_out(clip, share=1.0 if unseen or whole else 0.0 if many else HELD_OUT)
+    for clip, share in zip(kept, [1.0] * len(kept) if unseen else shares(len(kept)), strict=True):
+        _hold_out(clip, share=share)
         footage.recordings += clip
         footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
     progress.done()
@@ -177,6 +175,13 @@ def _segments(source: Iterable[Frame], config: ModelConfig, name: str) -> Iterat
         current.frames.append(prepare(frame.image, config))
     if current.times:
         yield current
+
+
+def shares(clips: int) -> list[float]:
+    """What is held out of each of so many clips."""
+    if clips <= ONE_IN:
+        return [HELD_OUT] * clips
+    return [float(number % ONE_IN == ONE_IN // 2) for number in range(clips)]
 
 
 def _hold_out(clip: list[Recording], *, share: float) -> None:

@@ -86,10 +86,10 @@ def test_false_alarms_are_events_and_footage_adds_up(loaded: Loaded, tmp_path: P
 
     assert both["seconds"] == pytest.approx(2 * ordinary["seconds"])
     assert (ordinary["events"], ordinary["alarms"]) == (0, [])
-    assert both["events"] == 1
-    assert both["per_day"] == pytest.approx(86400 / both["seconds"])
+    assert both["events"] == len(both["alarms"]) >= 1
+    assert both["per_day"] == pytest.approx(both["events"] * 86400 / both["seconds"])
     assert both["over"] == pytest.approx(20 / 120, abs=0.1)
-    (alarm,) = both["alarms"]
+    alarm = both["alarms"][0]
     assert alarm["source"] == "odd"
     assert 2.5 <= alarm["start"] <= 5.0
     assert alarm["cue"] in loaded.calibration.cues

@@ -132,3 +132,14 @@ def test_regions_lie_in_the_picture_and_hold_the_peak(
         assert region.area >= 1
     if found:
         assert found[0].peak == float(map.max())
+
+
+def test_what_reaches_a_high_level_is_drawn_to_its_outline() -> None:
+    """Over OUTLINE, though under the level; what never reaches the level is no region."""
+    map = grid(r12c20=5.9)
+    map[4:8, 5:9] = 4.0
+    map[5, 6] = 9.0
+    map[4:8, 9:12] = 3.0
+    (only,) = regions(map, 6.0, SIZE)
+    np.testing.assert_allclose(only.box, (50, 40, 90, 80), atol=7)
+    assert only.peak == pytest.approx(9.0)

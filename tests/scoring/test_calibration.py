@@ -15,7 +15,7 @@ from scipy.stats import combine_pvalues, gamma
 
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.scoring import Calibration, SceneMemory
-from memwatch.scoring.calibration import MOMENT, TAIL_SHARE, CueCalibration, Tail, combine, peaks, usual_size
+from memwatch.scoring.calibration import MOMENT, TAIL_SHARE, CueCalibration, Tail, combine, join, peaks, usual_size
 from memwatch.scoring.rate import DAY, EventRate
 
 seeds = st.integers(0, 2**31)
@@ -222,6 +222,16 @@ def test_the_head_s_cue_has_no_places_and_the_others_have() -> None:
     cues = Calibration.fit({"oddity": values, "motion": values}, np.zeros(100), seconds=10).cues
     assert np.ptp(cues["oddity"].usual) == 0
     assert np.ptp(cues["motion"].usual) > 0
+
+
+def test_of_the_head_s_answers_the_rarest_counts_and_joined_cues_add_up() -> None:
+    two = np.full((1, 1), 2, np.float32)
+    joined = combine([two, two])
+    assert join({"moves": two, "looks": two}) == two
+    assert join({"moves": two, "stays": two * 2}) == two * 2
+    assert join({"prediction": two, "motion": two}) == joined
+    assert join({"prediction": two, "motion": two, "looks": two}) == joined > two
+    assert join({"prediction": two, "motion": two, "looks": two * 3}) == two * 3
 
 
 def slow(stretches: NDArray[np.float32], **how: Any) -> Calibration:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig
-from memwatch.tasks.footage import SEGMENT_S, _segments
+from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, _segments, shares
 from memwatch.types import Clip, Frame
 from memwatch.video import ClipWindow
 
@@ -80,3 +80,12 @@ def test_stretches_end_at_a_gap_a_hole_in_time_another_size_and_after_a_while() 
     assert [len(r.times) for r in _segments(other, CONFIG, "yard")] == [5, 25]
     long = list(_segments(shown(10.0, seconds=2 * SEGMENT_S + 3), CONFIG, "yard"))
     assert [len(r.times) for r in long] == [200, 200, 30]
+
+
+def test_of_a_few_clips_the_ends_are_held_out_and_of_many_whole_ones() -> None:
+    assert shares(1) == [HELD_OUT]
+    assert shares(6) == [HELD_OUT] * 6
+    assert shares(7) == [0, 0, 0, 1, 0, 0, 0]
+    assert [number for number, share in enumerate(shares(16)) if share] == [3, 9, 15]
+    assert set(shares(100)) == {0, 1}
+    assert 0.1 < np.mean(shares(100)) < 0.2

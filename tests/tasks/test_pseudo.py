@@ -10,6 +10,7 @@ from memwatch.tasks import pseudo
 from memwatch.tasks.crops import Crops
 from memwatch.tasks.pseudo import CELL, KINDS, OddBatch, PseudoAnomalies, _Sample
 from memwatch.tasks.scenes import learn_scene
+from memwatch.types import ANSWERS
 from tests.tasks.walks import config, footage
 
 SIDE, CELLS = 32, 4
@@ -141,3 +142,26 @@ def test_where_nothing_ever_moves_nothing_moves_oddly(monkeypatch: pytest.Monkey
         _, _, labels, weights, _ = parts(anomalies(moving=False).draw(step))
         assert not labels.any()
         assert weights.all()
+
+
+def test_each_kind_asks_its_own_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+    for kind in KINDS:
+        only(monkeypatch, kind)
+        batch = anomalies().draw(0)
+        assert batch.asked.shape == (8, len(ANSWERS))
+        assert (batch.asked == batch.asked[0]).all()
+        asked[kind] = {answer for answer, wanted in zip(ANSWERS, batch.asked[0], strict=True) if wanted}
+    assert asked["normal"] == set()
+    assert asked["fast"] == asked["glide"] == {"moves", "moves_here"}
+    assert asked["turned"] == {"looks", "looks_here"}
+    assert (asked["moved"], asked["still"]) == ({"place"}, {"stays"})
+    assert set.union(*asked.values()) == set(ANSWERS)
+
+
+def test_samples_are_drawn_where_the_scene_has_settled() -> None:
+    """Before that, whoever passes looks as if he had always stood there."""
+    drawn, rng = anomalies(), np.random.default_rng(0)
+    picked = [drawn._settled(rng) for _ in range(300)]
+    assert np.mean([drawn.scene.settled[number][target] for number, target in picked]) > 0.99
+    assert not all(drawn.scene.settled[number][target] for number, target in drawn.crops.targets)

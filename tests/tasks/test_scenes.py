@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from memwatch.tasks import scenes
 from memwatch.tasks.footage import Footage, Recording
 from memwatch.tasks.scenes import FOLDS, FootageScene, learn_scene
-from tests.tasks.walks import HEIGHT, WIDTH, recording
+from tests.tasks.walks import FPS, HEIGHT, WIDTH, recording
 
 BLOCK = (slice(16, 32), slice(48, 64))
 """Two cells by two, where nothing walks."""
@@ -144,3 +144,9 @@ def test_short_clips_between_long_ones_leave_no_fold_alone() -> None:
     found = learn_scene(shown)
     assert found.stretches is not None
     assert len(found.stretches) == len(found.recordings) == 4
+
+
+def test_a_scene_has_settled_after_two_seconds_of_a_clip() -> None:
+    found = learn_scene(clips(2))
+    for told in found.settled:
+        assert told == [index >= 2 * FPS for index in range(len(told))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,10 @@ from memwatch.tasks import train as training
 from memwatch.tasks.footage import Recording
 from memwatch.tasks.presets import model_config
 from memwatch.tasks.progress import Silent
-from memwatch.tasks.train import TrainReport, train
+from memwatch.tasks.pseudo import OddBatch
+from memwatch.tasks.train import TrainReport, _head_loss, train
+from memwatch.types import ANSWERS
+from tests import tiny
 from tests.conftest import TRAINING, Trained, weights_of
 from tests.scene import HEIGHT, WIDTH, film, folder, video
 from tests.tasks.listeners import CtrlC, Recorder
@@ -312,3 +317,21 @@ def test_no_training_clip_holds_a_held_out_frame(gaps: list[float], share: float
             assert (target >= recording.held_from) is held
             if not held:
                 assert max(clip) < recording.held_from
+
+
+def test_an_abnormal_cell_counts_only_for_the_answers_that_are_asked() -> None:
+    """Each answer's loss by hand: ln 2 at a logit of 0, five times that for an abnormal cell."""
+    settings = tiny.config(head_scene=True)
+    net = tiny.network(settings)
+    assert net.head is not None
+    for layer in (net.head.logit, net.head.here_logit):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    clips = np.zeros((1, settings.clip_length + 1, 16, 16), np.float32)
+    labels = np.array([[[1, 0], [0, 0]]], np.float32)
+    weights = np.array([[[1, 1], [1, 0]]], np.float32)
+    asked = np.array([[answer == "looks" for answer in ANSWERS]])
+    odd = OddBatch(clips, np.zeros((1, 2, 8, 8), np.float32), labels, weights, asked, [(0, 0)])
+    looks, others = (5 + 1 + 1) / 3, (1 + 1) / 2
+    expected = math.log(2) * (looks + others * (len(ANSWERS) - 1))
+    assert float(_head_loss(net, odd).detach()) == pytest.approx(expected, rel=1e-5)
