@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memwatch.scoring.calibration import SLOW
+from memwatch.scoring.calibration import JOINED, SLOW, combine
 from memwatch.types import Box, Grid, Region
 
 
@@ -39,12 +39,17 @@ def _with_cue(
 def _leading(rarity: Mapping[str, float], value: float) -> str:
     """The cue that says most where the map has `value`.
 
-    Cues of the moment add up, so that each of them may be less than a slow one that has nothing to do with it; a slow
-    one stands by itself, and leads where it is what the map shows.
+    Cues that answer one question add up, so that each of them may be less than another that has nothing to do with it:
+    the question is found first. A slow cue stands by itself, and leads where it is what the map shows.
     """
     slow = [name for name in rarity if name in SLOW and rarity[name] >= value - 1e-4]
-    moment = [name for name in rarity if name not in SLOW]
-    return max(slow or moment, key=lambda name: rarity[name])
+    questions = [[name for name in question if name in rarity] for question in JOINED]
+    loudest = max(questions, key=lambda names: _together([rarity[name] for name in names]))
+    return max(slow or loudest, key=lambda name: rarity[name])
+
+
+def _together(rarities: Sequence[float]) -> float:
+    return float(combine([np.array(value, np.float32) for value in rarities])) if rarities else -1.0
 
 
 def _peak_cell(region: Region, map: Grid, size: tuple[int, int]) -> tuple[int, int]:

@@ -34,8 +34,12 @@ FALSE_ALARMS_PER_DAY = 1.0
 """The budget that the threshold is set for, unless another is asked."""
 MOMENT = "moment"
 """What the cues that are not slow say together, where it needs a name beside the slow ones."""
-JOINED = ("prediction", "oddity", "motion")
-"""Cues that see the same things and add up where they agree."""
+JOINED = (
+    ("prediction", "oddity", "motion", "moves", "moves_here"),
+    ("looks", "looks_here"),
+    ("place", "stays"),
+)
+"""Cues that answer the same question (how it moves, how it looks, whether it belongs there) and add up."""
 PLACELESS = ("oddity", *ANSWERS)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
@@ -292,12 +296,11 @@ def peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def join(moment: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The -log10 tail probabilities of the cues of the moment, by name, to one map: JOINED ones add up (`combine`);
-    of the head's ANSWERS, each about another way of being odd, the rarest counts. That several were asked is paid for
-    by the threshold, which is set by what all of them say of normal footage together."""
-    joined = [values for name, values in moment.items() if name in JOINED]
-    others = [values for name, values in moment.items() if name not in JOINED]
-    return np.asarray(np.maximum.reduce([*([combine(joined)] if joined else []), *others]), np.float32)
+    """The -log10 tail probabilities of the cues of the moment, by name, to one map: JOINED ones add up (`combine`), and
+    of the several questions the one with the rarest answer counts. That several were asked is paid for by the
+    threshold, which is set by what all of them say of normal footage together."""
+    answers = [[moment[name] for name in question if name in moment] for question in JOINED]
+    return np.asarray(np.maximum.reduce([combine(some) for some in answers if some]), np.float32)
 
 
 def combine(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -14,8 +14,19 @@ from numpy.typing import NDArray
 from scipy.stats import combine_pvalues, gamma
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.scoring import Calibration, SceneMemory
-from memwatch.scoring.calibration import MOMENT, TAIL_SHARE, CueCalibration, Tail, combine, join, peaks, usual_size
+from memwatch.scoring import CUES, Calibration, SceneMemory
+from memwatch.scoring.calibration import (
+    JOINED,
+    MOMENT,
+    SLOW,
+    TAIL_SHARE,
+    CueCalibration,
+    Tail,
+    combine,
+    join,
+    peaks,
+    usual_size,
+)
 from memwatch.scoring.rate import DAY, EventRate
 
 seeds = st.integers(0, 2**31)
@@ -224,14 +235,20 @@ def test_the_head_s_cue_has_no_places_and_the_others_have() -> None:
     assert np.ptp(cues["motion"].usual) > 0
 
 
-def test_of_the_head_s_answers_the_rarest_counts_and_joined_cues_add_up() -> None:
+def test_answers_to_one_question_add_up_and_of_several_questions_the_rarest_answer_counts() -> None:
     two = np.full((1, 1), 2, np.float32)
     joined = combine([two, two])
+    assert joined > two
     assert join({"moves": two, "looks": two}) == two
     assert join({"moves": two, "stays": two * 2}) == two * 2
-    assert join({"prediction": two, "motion": two}) == joined
-    assert join({"prediction": two, "motion": two, "looks": two}) == joined > two
+    assert join({"moves": two, "moves_here": two, "looks": two}) == joined
+    assert join({"place": two, "stays": two}) == joined
     assert join({"prediction": two, "motion": two, "looks": two * 3}) == two * 3
+
+
+def test_every_cue_of_the_moment_answers_one_question() -> None:
+    asked = [name for question in JOINED for name in question]
+    assert sorted(asked) == sorted(set(CUES) - set(SLOW))
 
 
 def slow(stretches: NDArray[np.float32], **how: Any) -> Calibration:
