@@ -31,5 +31,6 @@ def unseen_peaks(cues: dict[str, NDArray[np.float32]], folds: int = FOLDS) -> ND
         for name, values in cues.items():
             fitted = CueCalibration.fit(values[others], placed=name not in PLACELESS)
             maps[name] = fitted(values[mine])
-        peaks[mine] = join(maps).reshape(int(mine.sum()), -1).max(axis=1)
+        map = next(iter(maps.values())) if len(maps) == 1 else join(maps)
+        peaks[mine] = map.reshape(int(mine.sum()), -1).max(axis=1)
     return peaks
