@@ -27,7 +27,7 @@ as MOST_PER_DAY are in the footage's time, if that is more."""
 DESIGN_SCALE = log10(e)
 """A score is the negative logarithm to base 10 of a probability. Were it exactly that, its tail would be exponential
 with this scale, which is what a fit to few events leans on."""
-DESIGN_EVENTS = 8.0
+DESIGN_EVENTS = 20.0
 """So many events' worth of leaning. On drawn scenes thresholds extrapolated from half a minute came nearest to those
 from a quarter of an hour with it (docs/log.md)."""
 LEAST_SCALE = DESIGN_SCALE / 2

