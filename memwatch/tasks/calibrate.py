@@ -97,10 +97,10 @@ def calibrate(
     cues: Sequence[str] | None = None,
 ) -> Calibrated:
     """Fit `model.calibration` on the held-out part of `footage`, the memory frozen as trained, its threshold meant
-    for `per_day` false alarms a day. `cues` are what the score is made of: those of a head that knows its scene and
-    motion, or all that a model without one has, unless said."""
+    for `per_day` false alarms a day. `cues` are what the score is made of: the answers of a head that knows its scene,
+    or all that a model without one has, unless said."""
     if cues is None:
-        cues = (*ANSWERS, "motion") if model.config.head_scene else CUES
+        cues = ANSWERS if model.config.head_scene else CUES
     targets = footage.targets(model.config, held=True)
     read = _read(model, footage, scene, targets, set(cues) - set(SLOW), progress)
     progress.done()
