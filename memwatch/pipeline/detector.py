@@ -81,7 +81,8 @@ class Detector:
         self._scene = self._new_scene()
 
     def _new_scene(self) -> SceneReader | None:
-        return SceneReader(self.calibration.scene) if self.calibration.scene else None
+        calibration = self.calibration
+        return SceneReader(calibration.scene, novelty="scene" in calibration.cues) if calibration.scene else None
 
     def _within_quarantine(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         if not self.learn:

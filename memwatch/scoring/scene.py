@@ -101,16 +101,17 @@ class SceneView:
 
     rest: NDArray[np.float32]
     """(2C, h/2, w/2), in [-1, 1] units: how the picture, and the mean of the last second, differ from the scene."""
-    novelty: Grid
-    """(h/8, w/8); 0 until the running mean has settled."""
+    novelty: Grid | None
+    """(h/8, w/8); 0 until the running mean has settled. None where it was not asked for."""
     settled: bool
 
 
 class SceneReader:
-    """Reads one stream's frames, in order, against the memory of its scene."""
+    """Reads one stream's frames, in order, against the memory of its scene; their `novelty` too, unless not wanted."""
 
-    def __init__(self, memory: SceneMemory) -> None:
+    def __init__(self, memory: SceneMemory, *, novelty: bool = True) -> None:
         self.memory = memory
+        self._novelty = novelty
         self._running = RunningScene()
 
     def read(self, picture: NDArray[np.float32], seconds: float) -> SceneView:
@@ -118,9 +119,9 @@ class SceneReader:
         state = self._running.push(picture, seconds)
         behind = self.memory.behind(*self.memory.weights(state))
         rest = np.concatenate((reduced(picture) - behind, state - behind)) * 2
-        novelty = _around_cells(np.square(state - behind))
         settled = self._running.settled
-        return SceneView(rest, novelty if settled else np.zeros_like(novelty), settled)
+        novelty = _around_cells(np.square(state - behind)) * np.float32(settled) if self._novelty else None
+        return SceneView(rest, novelty, settled)
 
 
 def _around_cells(error: State) -> Grid:
