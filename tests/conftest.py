@@ -94,19 +94,33 @@ class Trained:
     footage: list[str]
     id: str
     weights: bytes
+    threshold: float
+    """That training came to; the model's own is of all cues."""
 
 
 TRAINING = {"preset": "small", "steps": 20, "seed": 3}
 
 
 def _trained(folder: Path, *, colour: bool) -> Trained:
+    from memwatch.model import load_model, save_model
+    from memwatch.scoring import CUES
+    from memwatch.tasks.calibrate import calibrate
+    from memwatch.tasks.footage import read_footage
     from memwatch.tasks.progress import Silent
+    from memwatch.tasks.scenes import learn_scene
     from memwatch.tasks.train import train
     from tests.scene import film, video
 
     footage = [str(video(folder / f"normal-{seed}.mp4", film(75, seed=seed, colour=colour))) for seed in range(4)]
     report = train(footage, folder / "tiny.safetensors", **TRAINING, progress=Silent())
-    return Trained(report.model, footage, report.model_id, weights_of(report.model))
+    # A head of twenty steps knows nothing yet, so the score is made of all cues, those too that need no learning.
+    model = load_model(report.model)
+    assert model.calibration is not None
+    threshold = float(model.calibration["threshold"])
+    clips = read_footage(footage, model.config, fps=None, progress=Silent())
+    calibrate(model, clips, learn_scene(clips), cues=CUES, progress=Silent())
+    save_model(model, report.model)
+    return Trained(report.model, footage, report.model_id, weights_of(report.model), threshold)
 
 
 def weights_of(path: Path) -> bytes:

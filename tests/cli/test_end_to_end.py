@@ -34,7 +34,7 @@ def test_from_footage_to_events_by_five_commands(memwatch: Memwatch, home: Path)
     model = ("--model", "models/yard.safetensors")
 
     trained = memwatch(
-        *("train", "normal", "--out", model[1], "--preset", "small", "--steps", "20", "--seed", "3"), cwd=home
+        *("train", "normal", "--out", model[1], "--preset", "small", "--steps", "200", "--seed", "3"), cwd=home
     )
     assert trained.returncode == 0, trained.stderr
     report = json.loads(trained.stdout)

@@ -69,7 +69,7 @@ def test_held_out_takes_only_what_training_kept_apart(colour_model: Trained, tmp
     again, first = load_model(out).calibration, load_model(colour_model.path).calibration
     assert again is not None
     assert first is not None
-    assert (again["frames"], again["threshold"]) == (first["frames"], pytest.approx(first["threshold"], rel=1e-4))
+    assert (again["frames"], again["threshold"]) == (first["frames"], pytest.approx(colour_model.threshold, rel=1e-4))
     all_of_it = calibrated(command, colour_model.path, *colour_model.footage, out=tmp_path / "all.safetensors")
     assert json.loads(all_of_it.out)["held_out"]["frames"] > 4 * again["frames"]
 
