@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/installed-$(shell printf '%s' '$(TORCH) $(TORCH_FLAGS)' | cat - requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEMO := runs/demo
 
-.PHONY: help install lock lint format test test-slow test-browser demo bench-accuracy bench-ped2 clean
+.PHONY: help install lock lint format test test-slow test-browser demo bench-accuracy clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1: \2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s: 2>/dev/null || \
@@ -103,10 +103,6 @@ demo: $(STAMP)  ## watch the sample clip with the shipped model; it says where i
 bench-accuracy: $(STAMP)  ## the detector beside what it must beat, on Ped2 (DATA= its folder) and drawn scenes (hours)
 	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-accuracy DATA=..." >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.accuracy --data "$(DATA)" --out benchmarks/accuracy.md $(BENCH)
-
-bench-ped2: $(STAMP)  ## the table of results on UCSD Ped2 (DATA= its folder)
-	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-ped2 DATA=..." >&2; exit 2; }
-	@$(BIN)/python -m benchmarks.ped2 --data "$(DATA)" --out benchmarks/ped2.md
 
 clean:  ## remove .venv, caches, build outputs and the demo's results
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis $(DEMO)
