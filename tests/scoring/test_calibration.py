@@ -11,22 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import combine_pvalues, gamma
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.scoring import CUES, Calibration, SceneMemory
-from memwatch.scoring.calibration import (
-    JOINED,
-    MOMENT,
-    SLOW,
-    TAIL_SHARE,
-    CueCalibration,
-    Tail,
-    combine,
-    join,
-    peaks,
-    usual_size,
-)
+from memwatch.scoring import Calibration, SceneMemory
+from memwatch.scoring.calibration import MOMENT, TAIL_SHARE, CueCalibration, Tail, peaks, usual_size
 from memwatch.scoring.rate import DAY, EventRate
 
 seeds = st.integers(0, 2**31)
@@ -190,30 +178,6 @@ def test_a_constant_cue_beside_another_changes_hardly_a_decision() -> None:
     assert differ <= 2
 
 
-@given(st.lists(st.floats(0, 12), min_size=2, max_size=5))
-def test_cues_combine_by_fisher_s_rule(rarities: list[float]) -> None:
-    """As scipy has it, while its numbers last."""
-    combined = float(combine([grid([rarity]) for rarity in rarities])[0])
-    wanted = combine_pvalues([10.0**-rarity for rarity in grid(rarities).astype(float)], method="fisher").pvalue
-    assert combined == pytest.approx(-math.log10(wanted), abs=1e-4)
-    law = gamma.logsf(math.log(10) * float(grid(rarities).sum(dtype=np.float64)), len(rarities))
-    assert combined == pytest.approx(-law / math.log(10), abs=1e-4)
-
-
-def test_two_cues_by_hand_and_far_beyond_what_a_probability_can_hold() -> None:
-    """p = 0.01 twice: q = 1e-4, joint q · (1 - ln q) = 1.0210e-3."""
-    two = grid([[2.0]])
-    assert combine([two, two])[0, 0] == pytest.approx(-math.log10(1.0210340e-3), abs=1e-5)
-    far = combine([two * 500, two * 500])[0, 0]
-    assert far == pytest.approx(2000 - math.log10(1 + 2000 * math.log(10)), rel=1e-5)
-    assert combine([two]) is two
-
-
-def test_a_cue_that_sees_nothing_costs_a_little() -> None:
-    seen, nothing = grid([[4.0]]), grid([[0.0]])
-    assert 2 < combine([seen, nothing])[0, 0] < 4
-
-
 # Cues without a place, and slow ones
 
 
@@ -233,22 +197,6 @@ def test_the_head_s_cue_has_no_places_and_the_others_have() -> None:
     cues = Calibration.fit({"oddity": values, "motion": values}, np.zeros(100), seconds=10).cues
     assert np.ptp(cues["oddity"].usual) == 0
     assert np.ptp(cues["motion"].usual) > 0
-
-
-def test_answers_to_one_question_add_up_and_of_several_questions_the_rarest_answer_counts() -> None:
-    two = np.full((1, 1), 2, np.float32)
-    joined = combine([two, two])
-    assert joined > two
-    assert join({"moves": two, "looks": two}) == two
-    assert join({"moves": two, "stays": two * 2}) == two * 2
-    assert join({"moves": two, "moves_here": two, "looks": two}) == joined
-    assert join({"place": two, "stays": two}) == joined
-    assert join({"prediction": two, "motion": two, "looks": two * 3}) == two * 3
-
-
-def test_every_cue_of_the_moment_answers_one_question() -> None:
-    asked = [name for question in JOINED for name in question]
-    assert sorted(asked) == sorted(set(CUES) - set(SLOW))
 
 
 def slow(stretches: NDArray[np.float32], **how: Any) -> Calibration:
