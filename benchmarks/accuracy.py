@@ -177,7 +177,11 @@ def _given(pairs: Sequence[str]) -> dict[str, list[Path]]:
 
 def _command(options: argparse.Namespace) -> str:
     trained = f"--minutes {options.minutes:g} --seeds {' '.join(map(str, options.seeds))}"
-    return f"python -m benchmarks.accuracy --data PED2 {trained} --normal-minutes {options.normal_minutes:g}"
+    given = [f" --only {name}" for name in options.only]
+    for option, pairs in (("model", options.model), ("paper", options.paper)):
+        given += [f" --{option} {scene}={path.name}" for scene, paths in _given(pairs).items() for path in paths]
+    line = f"python -m benchmarks.accuracy --data PED2 {trained} --normal-minutes {options.normal_minutes:g}"
+    return line + "".join(given)
 
 
 def _say(line: str) -> None:
