@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from memwatch.sinks.style import ALARM, INK, LINE, MUTED, NORMAL, PANEL, TEXT, TRACE, clock_text
+from memwatch.sinks.page import Page
+from memwatch.sinks.style import ALARM, INK, LINE, MUTED, NORMAL, TEXT, TRACE, clock_text
 
 if TYPE_CHECKING:
     from memwatch.sinks.timeline import Span, Story, Truth
@@ -44,7 +45,7 @@ def draw(story: Story) -> Figure:
     with rc_context({"font.family": "sans-serif", "font.size": 8.5}):
         figure = Figure(figsize=(WIDTH, height), facecolor=INK)
         FigureCanvasAgg(figure)
-        page = _Page(figure, height)
+        page = Page(figure)
         numbers = {id: number for number, id in enumerate(story.spans, 1)}
         page.text(MARGIN, 0.36, story.title, TEXT, size=12, weight="bold")
         page.text(WIDTH - MARGIN, 0.36, _summary(story, len(shown)), MUTED, ha="right")
@@ -65,30 +66,6 @@ def draw(story: Story) -> Figure:
             )
             _draw_caption(page, (left, top + tall), numbers[id], story.spans[id], across)
     return figure
-
-
-class _Page:
-    """Places things in inches from the top left."""
-
-    def __init__(self, figure: Figure, height: float) -> None:
-        self._figure = figure
-        self._height = height
-
-    def axes(self, left: float, top: float, width: float, height: float) -> Any:
-        bottom = 1 - (top + height) / self._height
-        axes = self._figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self._height))
-        axes.set_facecolor(PANEL)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for side in axes.spines.values():
-            side.set_visible(False)
-        return axes
-
-    def text(self, left: float, top: float, text: str, colour: str, **style: Any) -> None:
-        # Names of sources are not formulas, whatever signs are in them.
-        self._figure.text(
-            left / WIDTH, 1 - top / self._height, text, color=colour, va="center", parse_math=False, **style
-        )
 
 
 def _draw_score(axes: Any, story: Story, numbers: dict[str, int]) -> None:
@@ -156,7 +133,7 @@ def _draw_truth(axes: Any, story: Story, lanes: list[list[Truth]]) -> None:
     )
 
 
-def _draw_caption(page: _Page, at: tuple[float, float], number: int, span: Span, across: float) -> None:
+def _draw_caption(page: Page, at: tuple[float, float], number: int, span: Span, across: float) -> None:
     left, top = at
     start, last = clock_text(span.start), clock_text(span.last)
     page.text(left, top + 0.15, f"{number}", ALARM, weight="bold", size=9.5)

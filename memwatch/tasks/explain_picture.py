@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from memwatch.config import ModelConfig
 from memwatch.sinks.heat import heat
 from memwatch.sinks.marked import draw_boxes
-from memwatch.sinks.style import ALARM, INK, MUTED, PANEL, TEXT, TRACE, clock_text
+from memwatch.sinks.page import Page
+from memwatch.sinks.style import ALARM, INK, MUTED, TEXT, TRACE, clock_text
 from memwatch.tasks.explain import verdict, words
 from memwatch.tasks.pictures import shown
 
@@ -49,7 +50,7 @@ def draw(what: Explanation, config: ModelConfig) -> Figure:
     with rc_context({"font.family": "sans-serif", "font.size": 9}):
         figure = Figure(figsize=(WIDTH, tall), facecolor=INK)
         FigureCanvasAgg(figure)
-        page = _Page(figure, tall)
+        page = Page(figure)
         seen = what.observation
         page.text(MARGIN, MARGIN, seen.source, TEXT, size=13, weight="bold")
         side = ALARM if seen.score.anomalous else MUTED
@@ -66,30 +67,6 @@ def draw(what: Explanation, config: ModelConfig) -> Figure:
         for number, text in enumerate(caption):
             page.text(MARGIN, top + memory + (number + 0.5) * LINE, text, MUTED)
     return figure
-
-
-class _Page:
-    """Places things in inches from the top left."""
-
-    def __init__(self, figure: Figure, height: float) -> None:
-        self._figure = figure
-        self._height = height
-
-    def axes(self, left: float, top: float, width: float, height: float) -> Any:
-        bottom = 1 - (top + height) / self._height
-        axes = self._figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self._height))
-        axes.set_facecolor(PANEL)
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        return axes
-
-    def picture(self, left: float, top: float, width: float, height: float, picture: NDArray[Any]) -> None:
-        tone = {"cmap": "gray", "vmin": 0, "vmax": 1} if picture.ndim == 2 else {}
-        self.axes(left, top, width, height).imshow(picture, aspect="auto", interpolation="bilinear", **tone)
-
-    def text(self, left: float, top: float, text: str, colour: str, **style: Any) -> None:
-        place = left / WIDTH, 1 - top / self._height
-        self._figure.text(*place, text, color=colour, va="center", parse_math=False, **style)
 
 
 def _inputs(what: Explanation, config: ModelConfig) -> list[Panel]:
@@ -126,7 +103,7 @@ def _answers(what: Explanation) -> list[Panel]:
     return panels
 
 
-def _draw_items(page: _Page, top: float, patch: float, items: tuple[Item, ...], count: int) -> None:
+def _draw_items(page: Page, top: float, patch: float, items: tuple[Item, ...], count: int) -> None:
     title = "memory items: share of the picture to which it is the nearest"
     if len(items) < count:
         title += f" (the {len(items)} most read of {count})"
