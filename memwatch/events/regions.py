@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -17,17 +18,18 @@ FINEST = 8
 """… but not finer than this many working pixels across a cell: large pictures gain nothing by more."""
 MOST = 20
 """Regions reported of one frame, strongest first."""
-SMALLEST = 0.5
-"""Parts smaller than this share of a cell are noise of the interpolation, unless they hold the peak."""
 OUTLINE = 3.5
-"""A thing that reaches a higher level is drawn as far as the map reaches this one: what normal cells show once in three
-thousand times. On a drawn scene (docs/log.md) outlines at the threshold itself hold the peak only."""
+"""A thing is drawn no further than the map reaches this level: normal cells show it once in three thousand times …"""
+OF_PEAK = 0.6
+"""… nor further than this share of its own peak: beside something loud its neighbours are a little odd too, and on a
+crowded scene an outline at one level for all joins them (docs/log.md)."""
 OVERLAP = 0.6
 """Two boxes are one thing when they share this much of the smaller one."""
+AROUND = np.ones((3, 3), np.uint8)
 
 
 def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...]:
-    """The connected parts of `map` that reach `level`, as far as they are over it or over OUTLINE.
+    """The things that `map` shows over `level`: each of its peaks, as far as the map reaches a good part of it.
 
     map: float32 (gh, gw), finite, covering the whole picture; level: in the map's units; size: (width,
     height) of the source's picture. Returns at most 20 regions, highest peak first, with half-open boxes
@@ -42,28 +44,21 @@ def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...
         return ()
     outline = min(level, OUTLINE)
     fine = _upsample(map, outline, size)
-    rows, columns = fine.shape
-    # Labels per pixel, and (x, y, width, height, area) per part; part 0 is the background.
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (fine >= outline).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
-    )
-    cell = rows * columns / map.size
-    strongest = labels.ravel()[fine.argmax()]
-
-    found = []
-    for part in range(1, count):
-        small = stats[part, cv2.CC_STAT_AREA] < SMALLEST * cell
-        if small and part != strongest:
+    free = np.ones(fine.shape, np.uint8)
+    found: list[Region] = []
+    for cell in _peaks(map, level)[: 2 * MOST]:
+        at = _middle(cell, map.shape, fine.shape)
+        if not free[at]:
             continue
-        x, y, width, height = (int(value) for value in stats[part, :4])
-        inside = (slice(y, y + height), slice(x, x + width))
-        peak = float(fine[inside][labels[inside] == part].max())
-        if peak < level:
-            continue
-        region = _region(stats[part], peak, (columns, rows), size)
-        found.append(_one_cell(map, region.peak, size) if small else region)
-    found.sort(key=lambda region: -region.peak)
-    return tuple(_merged(found[: 2 * MOST])[:MOST])
+        peak = float(map[cell])
+        # Labels per pixel, and (x, y, width, height, area) per part; of these the one that holds the peak.
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(
+            free * (fine >= max(outline, OF_PEAK * peak)), connectivity=8, ltype=cv2.CV_32S
+        )
+        mine = labels == labels[at]
+        free[cv2.dilate(mine.astype(np.uint8), AROUND) > 0] = 0
+        found.append(_with_cell(_region(stats[labels[at]], peak, fine.shape[::-1], size), cell, map.shape, size))
+    return tuple(_merged(found)[:MOST])
 
 
 def of_size(found: tuple[Region, ...], config: RegionConfig, size: tuple[int, int]) -> tuple[Region, ...]:
@@ -85,9 +80,9 @@ def _upsample(map: Grid, level: float, size: tuple[int, int]) -> Grid:
         cv2.resize(np.ascontiguousarray(map, np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR),
         np.float32,
     )
-    i, j = np.nonzero(map >= level)
-    middle = ((2 * i + 1) * rows // (2 * grid_rows), (2 * j + 1) * columns // (2 * grid_columns))
-    fine[middle] = np.maximum(fine[middle], map[i, j])
+    over = np.nonzero(map >= level)
+    middle = tuple((2 * at + 1) * fine.shape[a] // (2 * map.shape[a]) for a, at in enumerate(over))
+    fine[middle] = np.maximum(fine[middle], map[over])
     # Interpolation may round a hair above the highest cell.
     return np.asarray(np.minimum(fine, map.max()), np.float32)
 
@@ -105,13 +100,23 @@ def _region(stats: NDArray[Any], peak: float, fine: tuple[int, int], size: tuple
     return Region(box=box, area=max(1, round(area * across * down)), peak=peak)
 
 
-def _one_cell(map: Grid, peak: float, size: tuple[int, int]) -> Region:
-    """The whole cell of the peak: the evidence is no finer than that."""
-    i, j = divmod(int(map.argmax()), map.shape[1])
-    x = [size[0] * edge // map.shape[1] for edge in (j, j + 1)]
-    y = [size[1] * edge // map.shape[0] for edge in (i, i + 1)]
-    box = (x[0], y[0], max(x[1], x[0] + 1), max(y[1], y[0] + 1))
-    return Region(box=box, area=_area(box), peak=peak)
+def _peaks(map: Grid, level: float) -> list[tuple[int, int]]:
+    """The cells (row, column) that reach the level and none beside them exceeds, highest first."""
+    rows, columns = np.nonzero((map >= level) & (map >= cv2.dilate(map, AROUND)))
+    return sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda cell: -float(map[cell]))
+
+
+def _middle(cell: tuple[int, int], grid: tuple[int, ...], fine: tuple[int, ...]) -> tuple[int, int]:
+    """The working pixel in the middle of a cell."""
+    i, j = cell
+    return (2 * i + 1) * fine[0] // (2 * grid[0]), (2 * j + 1) * fine[1] // (2 * grid[1])
+
+
+def _with_cell(region: Region, cell: tuple[int, int], grid: tuple[int, ...], size: tuple[int, int]) -> Region:
+    """The region, the whole cell of its peak in it: the evidence is no finer than that."""
+    x, y = ([size[a] * edge // grid[1 - a] for edge in (cell[1 - a], cell[1 - a] + 1)] for a in (0, 1))
+    whole = (x[0], y[0], max(x[1], x[0] + 1), max(y[1], y[0] + 1))
+    return replace(region, box=_union(region.box, whole), area=max(region.area, _area(whole)))
 
 
 def _merged(found: list[Region]) -> list[Region]:

@@ -46,8 +46,8 @@ def test_a_block_of_cells_gives_a_box_around_it() -> None:
 
 
 def test_a_higher_level_gives_a_tighter_box() -> None:
-    map = grid(r8c8=2.0, r8c9=6.0, r8c10=6.0, r8c11=2.0)
-    (wide,), (tight,) = regions(map, 1.0, SIZE), regions(map, 4.0, SIZE)
+    map = grid(r8c8=2.2, r8c9=3.3, r8c10=3.3, r8c11=2.2)
+    (wide,), (tight,) = regions(map, 1.0, SIZE), regions(map, 2.6, SIZE)
     assert tight.box[0] > wide.box[0]
     assert tight.box[2] < wide.box[2]
 
@@ -59,12 +59,23 @@ def test_diagonal_neighbours_are_one_region() -> None:
     assert len(regions(map, 4.0, (4, 4))) == 1
 
 
-def test_strongest_first_and_specks_dropped() -> None:
+def test_strongest_first() -> None:
     map = grid(r1c1=2.02)
     map[4:7, 4:7] = 3.0
     map[10:13, 15:18] = 5.0
     found = regions(map, 2.0, SIZE)
-    assert [round(region.peak) for region in found] == [5, 3]
+    assert [round(region.peak) for region in found] == [5, 3, 2]
+
+
+def test_neighbours_are_told_apart_by_what_lies_between_their_peaks() -> None:
+    """All of it is over the outline: a loud thing, and one a little odd beside it."""
+    map = grid()
+    map[4:10, 4:16] = 4.0
+    map[5:9, 5:8] = 20.0
+    map[5:9, 12:15] = 9.0
+    loud, beside = regions(map, 6.0, SIZE)
+    np.testing.assert_allclose(loud.box, (50, 50, 80, 90), atol=4)
+    np.testing.assert_allclose(beside.box, (120, 50, 150, 90), atol=6)
 
 
 def test_boxes_that_overlap_a_lot_are_merged() -> None:
@@ -135,11 +146,11 @@ def test_regions_lie_in_the_picture_and_hold_the_peak(
 
 
 def test_what_reaches_a_high_level_is_drawn_to_its_outline() -> None:
-    """Over OUTLINE, though under the level; what never reaches the level is no region."""
+    """Over OUTLINE and a good part of its peak, though under the level; what never reaches the level is no region."""
     map = grid(r12c20=5.9)
-    map[4:8, 5:9] = 4.0
-    map[5, 6] = 9.0
+    map[4:8, 5:9] = 5.0
+    map[5, 6] = 7.0
     map[4:8, 9:12] = 3.0
     (only,) = regions(map, 6.0, SIZE)
     np.testing.assert_allclose(only.box, (50, 40, 90, 80), atol=7)
-    assert only.peak == pytest.approx(9.0)
+    assert only.peak == pytest.approx(7.0)
