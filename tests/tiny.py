@@ -15,6 +15,7 @@ from memwatch.config import ModelConfig
 from memwatch.model import Model, Predictor
 from memwatch.runtime import open_runtime
 from memwatch.scoring import (
+    HALF_LIFE_S,
     Calibration,
     RunningScene,
     SceneMemory,
@@ -102,7 +103,7 @@ def _calibration(made: Model, cues: Sequence[str]) -> Calibration:
         for name, grid in read_cues(cues, clip, prediction, error, view.novelty if view else None).items():
             found.setdefault(name, []).append(grid)
     maps: dict[str, NDArray[np.float32]] = {name: np.stack(grids) for name, grids in found.items()}
-    return Calibration.fit(maps, np.asarray(regularity), seconds=6.0, scene=scene)
+    return Calibration.fit(maps, np.asarray(regularity), seconds=6.0, scene=scene, half_life=HALF_LIFE_S)
 
 
 def _scene(seen: Sequence[Clip]) -> SceneMemory:

@@ -10,7 +10,16 @@ from typing import Any
 from memwatch.config import RegionConfig
 from memwatch.events import Tracker, of_size, regions, with_cues
 from memwatch.runtime import Runtime
-from memwatch.scoring import Calibration, SceneReader, SceneView, psnr, read_cues, regularity_error, squared_error
+from memwatch.scoring import (
+    Calibration,
+    Persistence,
+    SceneReader,
+    SceneView,
+    psnr,
+    read_cues,
+    regularity_error,
+    squared_error,
+)
 from memwatch.scoring.calibration import PLACELESS
 from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score, State
 
@@ -46,6 +55,7 @@ class Detector:
         self.sizes = sizes or RegionConfig()
         self.learned = 0
         self._tracker = Tracker()
+        self._lasting = Persistence(calibration.half_life)
         self._scene = self._new_scene()
         self._waiting: deque[tuple[float, Any]] = deque()
 
@@ -78,6 +88,7 @@ class Detector:
         """At a break in the stream nothing that waits has been proven normal, and nothing that is followed goes on."""
         self._waiting.clear()
         self._tracker.forget()
+        self._lasting.forget()
         self._scene = self._new_scene()
 
     def _new_scene(self) -> SceneReader | None:
@@ -110,7 +121,7 @@ class Detector:
     def _observe(self, clip: Clip, prediction: Prediction, view: SceneView | None) -> Observation:
         error = squared_error(prediction.frame, clip.target)
         cues = read_cues(self.calibration.cues, clip, prediction, error, view.novelty if view else None)
-        rarity = self.calibration.rarity(cues)
+        rarity = self._lasting.push(self.calibration.rarity(cues), clip.frame.seconds)
         grid = self.calibration.map(rarity)
         value = float(grid.max())
         regularity = regularity_error(error)

@@ -1,26 +1,30 @@
 """Predictions to one calibrated map and score."""
 
-from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, MOMENT, SLOW, Calibration, peaks
+from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, MOMENT, SLOW, Calibration, join, peaks
 from memwatch.scoring.cues import CUES, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
+from memwatch.scoring.persistence import HALF_LIFE_S, Persistence
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, poisson_bound
 from memwatch.scoring.scene import RunningScene, SceneMemory, SceneReader, SceneView, reduced
-from memwatch.scoring.unseen import unseen_peaks
+from memwatch.scoring.unseen import unseen_rarity
 
 __all__ = [
     "CUES",
     "DAY",
     "FALSE_ALARMS_PER_DAY",
+    "HALF_LIFE_S",
     "LEAST_PER_DAY",
     "MOMENT",
     "MOST_PER_DAY",
     "SLOW",
     "Calibration",
     "EventRate",
+    "Persistence",
     "RunningScene",
     "SceneMemory",
     "SceneReader",
     "SceneView",
+    "join",
     "peaks",
     "poisson_bound",
     "psnr",
@@ -28,5 +32,5 @@ __all__ = [
     "reduced",
     "regularity_error",
     "squared_error",
-    "unseen_peaks",
+    "unseen_rarity",
 ]

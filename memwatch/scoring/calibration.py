@@ -156,6 +156,9 @@ class Calibration:
     """How often normal footage makes events, of MOMENT and of each slow cue; empty in older models."""
     per_day: float | None = None
     """False alarms a day that the threshold is meant for; None in older models."""
+    half_life: float = 0.0
+    """Seconds after which a moment counts half in the maps that the threshold is for (`Persistence`); 0 in older
+    models, whose frames stand by themselves."""
 
     @classmethod
     def fit(
@@ -168,6 +171,7 @@ class Calibration:
         stretches: dict[str, NDArray[np.float32]] | None = None,
         rates: dict[str, EventRate] | None = None,
         per_day: float = FALSE_ALARMS_PER_DAY,
+        half_life: float = 0.0,
     ) -> Calibration:
         """From each cue's values (N, gh, gw) and the regularity errors (N,) of normal frames that span `seconds`.
 
@@ -188,7 +192,7 @@ class Calibration:
             rates = {MOMENT: EventRate.fit(peaks(join(moment)), seconds)}
             rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
-        return cls(fitted, gate, 0.0, frames, seconds, scene, {}, rates).at(per_day)
+        return cls(fitted, gate, 0.0, frames, seconds, scene, {}, rates, half_life=half_life).at(per_day)
 
     def at(self, per_day: float) -> Calibration:
         """The same with the threshold meant for another budget of false alarms a day: half of it for the cues of the
@@ -233,6 +237,8 @@ class Calibration:
         record |= {f"to_threshold.{name}": scale for name, scale in self.scales.items()}
         if self.per_day is not None:
             record["per_day"] = self.per_day
+        if self.half_life:
+            record["half_life"] = self.half_life
         for name, rate in self.rates.items():
             record |= {f"rate.{name}.{key}": value for key, value in asdict(rate).items()}
         if self.scene:
@@ -263,11 +269,14 @@ class Calibration:
             sound = sound and (scene is not None or "scene" not in cues)
             sound = sound and any(name not in SLOW for name in cues) and all(s > 0 for s in scales.values())
             rates, per_day = _rates(record, cues)
+            half_life = float(record.get("half_life", 0.0))
+            sound = sound and half_life >= 0
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
         if not sound:
             raise damaged
-        return cls(cues, **numbers, scene=scene, scales=scales, rates=rates, per_day=per_day)
+        known: dict[str, Any] = {"scales": scales, "rates": rates, "per_day": per_day, "half_life": half_life}
+        return cls(cues, **numbers, scene=scene, **known)
 
 
 def usual_size(values: NDArray[np.float32]) -> Grid:
@@ -298,8 +307,10 @@ def peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 def join(moment: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     """The -log10 tail probabilities of the cues of the moment, by name, to one map: JOINED ones add up (`combine`), and
     of the several questions the one with the rarest answer counts. That several were asked is paid for by the
-    threshold, which is set by what all of them say of normal footage together."""
-    answers = [[moment[name] for name in question if name in moment] for question in JOINED]
+    threshold, which is set by what all of them say of normal footage together. What answers none of them is a question
+    of its own."""
+    others = [(name,) for name in moment if not any(name in question for question in JOINED)]
+    answers = [[moment[name] for name in question if name in moment] for question in (*JOINED, *others)]
     return np.asarray(np.maximum.reduce([combine(some) for some in answers if some]), np.float32)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
+from memwatch.scoring import Persistence, join
 from memwatch.tasks.footage import Footage
 from memwatch.types import Event, Observation, Score
 
@@ -41,18 +41,27 @@ class Trace:
         return float(self.seconds[-1] - self.seconds[0])
 
 
-def traces(footage: Footage, targets: Sequence[tuple[int, int]], values: NDArray[np.floating[Any]]) -> list[Trace]:
-    """The values (N,) of `targets`, (recording, frame) pairs in the footage's order, cut where its time jumps."""
+def traces(
+    footage: Footage,
+    targets: Sequence[tuple[int, int]],
+    rarity: Mapping[str, NDArray[np.float32]],
+    half_life: float = 0.0,
+) -> list[Trace]:
+    """The scores that cues' rarities (N, gh, gw) make of `targets`, (recording, frame) pairs in the footage's order,
+    cut where its time jumps."""
     numbers = np.array([number for number, _ in targets])
     seconds = np.array([footage.recordings[number].times[index] for number, index in targets])
     clips = [footage.recordings[number].name for number in numbers]
     step = np.diff(seconds)
     cuts = [i + 1 for i in range(len(step)) if clips[i] != clips[i + 1] or not 0 <= step[i] <= PAUSE_S]
-    return [
-        Trace(clips[a], numbers[a:b], seconds[a:b], np.asarray(values[a:b], np.float64))
-        for a, b in pairwise([0, *cuts, len(targets)])
-        if b > a
-    ]
+    found = []
+    for a, b in pairwise([0, *cuts, len(targets)]):
+        lasting = Persistence(half_life)
+        maps = (lasting.push({name: some[i] for name, some in rarity.items()}, float(seconds[i])) for i in range(a, b))
+        values = np.array([join(cues).max() for cues in maps], np.float64)
+        if b > a:
+            found.append(Trace(clips[a], numbers[a:b], seconds[a:b], values))
+    return found
 
 
 def event_levels(found: Sequence[Trace], config: EventConfig) -> NDArray[np.float64]:

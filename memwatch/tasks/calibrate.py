@@ -15,15 +15,17 @@ from memwatch.runtime import open_runtime
 from memwatch.scoring import (
     CUES,
     FALSE_ALARMS_PER_DAY,
+    HALF_LIFE_S,
     MOMENT,
     SLOW,
     Calibration,
     EventRate,
+    peaks,
     psnr,
     read_cues,
     regularity_error,
     squared_error,
-    unseen_peaks,
+    unseen_rarity,
 )
 from memwatch.tasks.alarms import event_levels, traces
 from memwatch.tasks.budget import Budget
@@ -106,12 +108,12 @@ def calibrate(
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     values = read.values()
-    found = traces(footage, targets, unseen_peaks(values))
+    found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S)
     rates = {MOMENT: EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))}
     suspects = suspects_of(found, EVENTS)
     stretches = {}
     if scene.stretches is not None:
-        levels = unseen_peaks({"scene": scene.stretches})
+        levels = peaks(unseen_rarity({"scene": scene.stretches})["scene"])
         suspects += suspect_stretches(footage, scene.recordings, levels)
         if "scene" in cues:
             stretches["scene"] = scene.stretches
@@ -124,6 +126,7 @@ def calibrate(
         stretches=stretches,
         rates=rates,
         per_day=per_day,
+        half_life=HALF_LIFE_S,
     )
     model.calibration = fitted.to_record()
     budget = Budget.of(fitted)

@@ -225,6 +225,21 @@ def test_an_observation_says_what_was_seen_and_where(made: Model) -> None:
     assert not calm.regions
 
 
+def test_what_was_odd_a_moment_ago_lasts_but_not_past_a_break(made: Model) -> None:
+    """The frame after the odd ones has less to say where nothing is known of them."""
+    clips = tiny.clips(tiny.frames(40, odd=(30, 31)), made.config)
+    odd = next(i for i, clip in enumerate(clips) if clip.frame.index == 31)
+    lasting, broken = detecting(made, learn=False), detecting(made, learn=False)
+    before = watched(lasting, clips[: odd + 1], 1)
+    (bare,) = broken.step(clips[odd : odd + 1])
+    watched(broken, clips[:odd], 1)
+    broken.at_gap()
+    (after,) = broken.step(clips[odd : odd + 1])
+    for name in ("prediction", "motion"):
+        np.testing.assert_array_equal(after.cues[name], bare.cues[name])
+        assert not np.array_equal(before[-1].cues[name], bare.cues[name])
+
+
 # What is followed, and what is too small or too large to matter
 
 

@@ -77,7 +77,8 @@ def test_traces_end_where_a_clip_does_and_where_its_time_jumps() -> None:
     near = recording("clip-1", seed=6, start=66.5)
     made = Footage([*two, later, near], ["clip-0", "clip-1"])
     targets = [(n, i) for n, r in enumerate(made.recordings) for i in range(8, len(r.times))]
-    found = traces(made, targets, np.arange(len(targets)))
+    rising = np.arange(len(targets), dtype=np.float32)[:, None, None] * np.ones((2, 3), np.float32)
+    found = traces(made, targets, {"prediction": rising})
     assert [(t.clip, len(t.values)) for t in found] == [("clip-0", 52), ("clip-1", 52), ("clip-1", 104)]
     assert found[2].recordings.tolist() == [2] * 52 + [3] * 52
     assert found[2].values.tolist() == list(range(104, 208))
