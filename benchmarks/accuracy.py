@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import baselines
@@ -36,7 +37,7 @@ BASELINES = tuple(f"benchmarks/{name}.py" for name in ("baselines", "figures", "
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
-        models = _given(options.model), _given(options.paper)
+        models = _Models(_given(options.model), _given(options.plain), _given(options.paper))
         found = scenes(options.data, options.scenes or options.work / "scenes", unseen_minutes=options.normal_minutes)
         chosen = [scene for scene in found if not options.only or scene.name in options.only]
         if not chosen:
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records: list[Record] = []
         for scene in found:
             if scene in chosen:
-                _prepare(scene, models[0], options)
+                _prepare(scene, models, options)
             records += _records(scene, models, options, now=scene in chosen)
         text = page(records, command=_command(options))
     except MemwatchError as error:
@@ -57,8 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def jobs(scene: Scene, models: Sequence[Path], paper: Sequence[Path], *, unseen: bool) -> list[Job]:
-    """All that is to be measured of a scene whose footage is there."""
+def jobs(
+    scene: Scene, models: Sequence[Path], plain: Sequence[Path], paper: Sequence[Path], *, unseen: bool
+) -> list[Job]:
+    """All that is to be measured of a scene whose footage is there, by its models of the presets `base`, `plain` and
+    `paper`."""
     test, trained = footage_id(scene.test), footage_id(scene.train)
     code = code_id(BASELINES)
 
@@ -75,24 +79,26 @@ def jobs(scene: Scene, models: Sequence[Path], paper: Sequence[Path], *, unseen:
         baseline("optical-flow", baselines.optical_flow),
         Job(scene.name, "subspace", key_of(test, trained, code), subspace),
     ]
+    todo += [_prediction(scene, path, (test, trained)) for path in plain]
     for path in models:
-        todo += _model_jobs(scene, path, (test, trained), unseen=unseen)
+        todo += _model_jobs(scene, path, test, unseen=unseen)
     return todo + [_evaluation(scene, path, test, name="paper") for path in paper]
 
 
-def _model_jobs(scene: Scene, path: Path, footage: tuple[str, str], *, unseen: bool) -> list[Job]:
-    # A model's own id leaves out its calibration, so the file's bytes count.
-    model, (test, trained) = footage_id(path), footage
-    about = (model, code_id([*DETECTOR, "benchmarks/cues.py", "benchmarks/figures.py"]))
-    plain = key_of(test, trained, model, code_id([*DETECTOR, *BASELINES]))
-
-    def prediction() -> dict[str, object]:
+def _prediction(scene: Scene, path: Path, footage: tuple[str, str]) -> Job:
+    def run() -> dict[str, object]:
         method = baselines.plain_prediction(load(path))
         return dict(baselines.run(method, labelled_clips(scene), normal=scene.train, learned=True))
 
+    key = key_of(*footage, footage_id(path), code_id([*DETECTOR, *BASELINES]))
+    return Job(scene.name, "prediction", key, run, path.stem)
+
+
+def _model_jobs(scene: Scene, path: Path, test: str, *, unseen: bool) -> list[Job]:
+    # A model's own id leaves out its calibration, so the file's bytes count.
+    about = (footage_id(path), code_id([*DETECTOR, "benchmarks/cues.py", "benchmarks/figures.py"]))
     todo = [
         _evaluation(scene, path, test, name="model"),
-        Job(scene.name, "prediction", plain, prediction, path.stem),
         Job(scene.name, "cues", key_of(test, *about), lambda: cue_rows(load(path), labelled_clips(scene)), path.stem),
     ]
     if unseen and scene.unseen:
@@ -109,51 +115,60 @@ def _evaluation(scene: Scene, path: Path, test: str, *, name: str) -> Job:
     )
 
 
-def _prepare(scene: Scene, given: dict[str, list[Path]], options: argparse.Namespace) -> None:
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Each scene's models that were given, by preset."""
+
+    base: dict[str, list[Path]]
+    plain: dict[str, list[Path]]
+    paper: dict[str, list[Path]]
+
+
+def _prepare(scene: Scene, given: _Models, options: argparse.Namespace) -> None:
     """Draw and train what is missing."""
     for path in draw(scene, unseen=not options.quick):
         _say(f"{scene.name}: drawing {path.name}")
-    if options.quick or scene.name in given:
+    if options.quick:
         return
-    for seed in options.seeds:
-        path = _trained(scene, seed, options)
-        if not path.exists():
-            _say(f"{scene.name}: training {path.name}, {options.minutes:g} minutes")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path)]
-            line += ["--minutes", f"{options.minutes:g}", "--seed", str(seed)]
-            if path.with_suffix(".checkpoint.safetensors").exists():
-                line.append("--resume")
-            if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
-                raise MemwatchError(f"{scene.name}: the training ended with exit code {code}", "see its error above")
+    if scene.name not in given.base:
+        for seed in options.seeds:
+            _train(scene, _trained(scene, seed, options), "--minutes", f"{options.minutes:g}", "--seed", str(seed))
+    if scene.name not in given.plain:
+        _train(scene, _trained(scene, "plain", options), "--preset", "plain")
 
 
-def _models(
-    scene: Scene, given: dict[str, list[Path]], paper: dict[str, list[Path]], options: argparse.Namespace
-) -> tuple[list[Path], list[Path]]:
-    """Default models of a scene, one a seed, and those of the preset `paper`; given ones before those of the work
-    folder."""
-    own = given.get(scene.name) or [p for seed in options.seeds if (p := _trained(scene, seed, options)).exists()]
-    published = options.work / "models" / f"{scene.name}-paper.safetensors"
-    return own, paper.get(scene.name) or ([published] if published.exists() else [])
+def _train(scene: Scene, path: Path, *how: str) -> None:
+    if path.exists():
+        return
+    _say(f"{scene.name}: training {path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path), *how]
+    if path.with_suffix(".checkpoint.safetensors").exists():
+        line.append("--resume")
+    if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
+        raise MemwatchError(f"{scene.name}: the training ended with exit code {code}", "see its error above")
 
 
-def _trained(scene: Scene, seed: int, options: argparse.Namespace) -> Path:
-    return Path(options.work / "models" / f"{scene.name}-{seed}.safetensors")
+def _models(scene: Scene, given: _Models, options: argparse.Namespace) -> tuple[list[Path], list[Path], list[Path]]:
+    """Default models of a scene, one a seed, and those of the presets `plain` and `paper`; given ones before those of
+    the work folder."""
+
+    def found(some: dict[str, list[Path]], *names: int | str) -> list[Path]:
+        return some.get(scene.name) or [p for name in names if (p := _trained(scene, name, options)).exists()]
+
+    return found(given.base, *options.seeds), found(given.plain, "plain"), found(given.paper, "paper")
 
 
-def _records(
-    scene: Scene,
-    models: tuple[dict[str, list[Path]], dict[str, list[Path]]],
-    options: argparse.Namespace,
-    *,
-    now: bool,
-) -> list[Record]:
+def _trained(scene: Scene, name: int | str, options: argparse.Namespace) -> Path:
+    return Path(options.work / "models" / f"{scene.name}-{name}.safetensors")
+
+
+def _records(scene: Scene, models: _Models, options: argparse.Namespace, *, now: bool) -> list[Record]:
     """A scene's results: measured `now`, or else those that were measured before."""
     if not scene.there:
         return []
     unseen = not options.quick and all(path.exists() for path in scene.unseen)
-    todo = jobs(scene, *_models(scene, *models, options), unseen=unseen)
+    todo = jobs(scene, *_models(scene, models, options), unseen=unseen)
     if not now:
         return [record for job in todo if (record := done(job, options.work))]
     records = []
@@ -178,7 +193,7 @@ def _given(pairs: Sequence[str]) -> dict[str, list[Path]]:
 def _command(options: argparse.Namespace) -> str:
     trained = f"--minutes {options.minutes:g} --seeds {' '.join(map(str, options.seeds))}"
     given = [f" --only {name}" for name in options.only]
-    for option, pairs in (("model", options.model), ("paper", options.paper)):
+    for option, pairs in (("model", options.model), ("plain", options.plain), ("paper", options.paper)):
         given += [f" --{option} {scene}={path.name}" for scene, paths in _given(pairs).items() for path in paths]
     line = f"python -m benchmarks.accuracy --data PED2 {trained} --normal-minutes {options.normal_minutes:g}"
     return line + "".join(given)
@@ -197,6 +212,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scenes", type=Path, help="folder of drawn footage (default: scenes/ in the work folder)")
     parser.add_argument("--only", action="append", default=[], metavar="SCENE", help="measure this scene, repeatable")
     parser.add_argument("--model", action="append", default=[], metavar="SCENE=FILE", help="instead of training one")
+    parser.add_argument("--plain", action="append", default=[], metavar="SCENE=FILE", help="one of the preset plain")
     parser.add_argument("--paper", action="append", default=[], metavar="SCENE=FILE", help="one of the preset paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the models trained here")
     parser.add_argument("--minutes", type=float, default=30, help="of each training")

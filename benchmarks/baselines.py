@@ -117,7 +117,7 @@ class Subspace:
 
 
 def plain_prediction(loaded: Loaded) -> Method:
-    """The detector's own network without anything around it: PSNR, and the largest windowed error; memory frozen."""
+    """A prediction network without anything around it: PSNR, and the largest windowed error; memory frozen."""
     runtime, state = loaded.runtime, loaded.runtime.new_state()
 
     def method(frames: Iterator[Frame]) -> Iterator[Answer]:

@@ -29,6 +29,7 @@ class Preset(StrEnum):
 
     small = "small"
     base = "base"
+    plain = "plain"
     paper = "paper"
 
 
@@ -98,7 +99,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", help="Model file to write.", metavar="FILE")],
     preset: Annotated[
-        Preset, typer.Option(help="Size of network and schedule; paper is MNAD as published.")
+        Preset, typer.Option(help="Size of network and schedule; plain only predicts, paper is MNAD as published.")
     ] = Preset.base,
     minutes: Annotated[
         float | None, typer.Option(min=0.05, metavar="N", help="Fit the schedule into this many minutes.")

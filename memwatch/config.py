@@ -82,7 +82,7 @@ class ModelConfig(Strict):
     preset: str
     """small, base or paper: where the defaults came from."""
     width: int
-    """Input width in pixels, a multiple of 8 · stem."""
+    """Input width in pixels, a multiple of stem · 2^levels and of the head's cells of 8."""
     height: int
     channels: int = 1
     """1 gray, 3 BGR."""
@@ -92,9 +92,11 @@ class ModelConfig(Strict):
     """Seconds between a clip's frames, so that a 25 fps camera and a 10 fps recording look alike;
     0 takes every frame (as published)."""
     net_width: int = 16
-    """Channels of the first level; each of the three levels below doubles them (MNAD: 64)."""
+    """Channels of the first level; each level below doubles them (MNAD: 64)."""
     stem: int = 2
     """The network works on stem × stem pixels folded into channels; 1 is MNAD, 2 costs a quarter."""
+    levels: int = 3
+    """How often the network halves its picture on the way down (MNAD: 3)."""
     memory: str = "mnad"
     """mnad or none."""
     items: int = 10
@@ -113,7 +115,8 @@ class ModelConfig(Strict):
     """Numbers that the head learns for each place of the picture."""
 
     def __post_init__(self) -> None:
-        unit = 8 * self.stem
+        _check(1 <= self.levels <= 4, "levels must be 1 … 4")
+        unit = max(8, self.stem << self.levels)
         _check(self.channels in (1, 3), f"channels must be 1 or 3, not {self.channels}")
         _check(
             self.width >= unit and self.height >= unit and self.width % unit == 0 and self.height % unit == 0,

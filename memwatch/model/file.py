@@ -27,7 +27,8 @@ from memwatch.model.predictor import Predictor
 
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
-
+LATER = {"levels": 3}
+"""Settings that the first model files don't have, and what these mean."""
 _HEADER_LIMIT = 16 * 1024 * 1024
 
 
@@ -48,8 +49,10 @@ class Model:
 
     @property
     def id(self) -> str:
-        """Twelve hex digits of the weights and the config: the same model has the same id wherever it lies."""
-        digest = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
+        """Twelve hex digits of the weights and the config: the same model has the same id wherever it lies, in later
+        versions too: a setting that came later counts only where it is not what older files meant."""
+        settings = {name: value for name, value in self.config.to_dict().items() if LATER.get(name) != value}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name, tensor in sorted(self._tensors().items()):
             if not name.startswith("calibration."):
                 digest.update(name.encode())

@@ -19,10 +19,10 @@ class Predictor(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        channels = 8 * config.net_width
-        self.encoder = Encoder(config.clip_length * config.channels, config.net_width, config.stem)
-        self.memory = build_memory(config, channels)
-        self.decoder = Decoder(self.memory.decoder_channels, config.channels, config.net_width, config.stem)
+        shape = config.net_width, config.stem, config.levels
+        self.encoder = Encoder(config.clip_length * config.channels, *shape)
+        self.memory = build_memory(config, config.net_width << config.levels)
+        self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape)
         self.head: OddityHead | None = None
         if config.head_width:
             self.head = OddityHead(

@@ -5,8 +5,8 @@ convolutions with bias, batch norm and ReLU in pairs; max-pools down, transposed
 convolution of the encoder bare; a three-convolution head that ends in tanh. The authors' module also declares a
 batch norm that its forward pass never calls (1,024 numbers); it is not here.
 
-`stem=2` is ours: the picture is folded 2 × 2 into channels before the first convolution and unfolded after the
-last, which costs a quarter and keeps every pixel.
+`stem` and `levels` are ours: the picture is folded stem × stem into channels before the first convolution and unfolded
+after the last, which keeps every pixel at a fraction of the cost; `levels` says how often it is halved (published: 3).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ def _up(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Encoder(nn.Module):
-    """(B, T·C, h, w) to the query (B, 8·width, h/8s, w/8s) and three skips, s being the stem."""
+    """(B, T·C, h, w) to the query (B, n·width, h/ns, w/ns) and a skip for each level: n = 2^levels, s = stem."""
 
-    def __init__(self, inputs: int, width: int, stem: int) -> None:
+    def __init__(self, inputs: int, width: int, stem: int, levels: int = 3) -> None:
         super().__init__()
         self.stem = stem
-        sizes = [inputs * stem * stem, width, 2 * width, 4 * width]
-        self.levels = nn.ModuleList(_pair(a, b) for a, b in pairwise(sizes))
+        widths = [width << level for level in range(levels + 1)]
+        self.levels = nn.ModuleList(_pair(a, b) for a, b in pairwise([inputs * stem * stem, *widths[:-1]]))
         self.query = nn.Sequential(
-            nn.Conv2d(4 * width, 8 * width, 3, padding=1),
-            nn.BatchNorm2d(8 * width),
+            nn.Conv2d(widths[-2], widths[-1], 3, padding=1),
+            nn.BatchNorm2d(widths[-1]),
             nn.ReLU(),
-            nn.Conv2d(8 * width, 8 * width, 3, padding=1),
+            nn.Conv2d(widths[-1], widths[-1], 3, padding=1),
         )
 
     def forward(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -63,13 +63,13 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """What the memory hands on (B, inputs, h/8s, w/8s) and the skips to the next frame (B, C, h, w) in [-1, 1]."""
+    """What the memory hands on (B, inputs, h/ns, w/ns) and the skips to the next frame (B, C, h, w) in [-1, 1]."""
 
-    def __init__(self, inputs: int, outputs: int, width: int, stem: int) -> None:
+    def __init__(self, inputs: int, outputs: int, width: int, stem: int, levels: int = 3) -> None:
         super().__init__()
         self.stem = stem
-        self.entrance = _pair(inputs, 8 * width)
-        deep_to_shallow = [8 * width, 4 * width, 2 * width, width]
+        deep_to_shallow = [width << level for level in range(levels, -1, -1)]
+        self.entrance = _pair(inputs, deep_to_shallow[0])
         self.ups = nn.ModuleList(_up(a, b) for a, b in pairwise(deep_to_shallow))
         self.levels = nn.ModuleList(_pair(2 * b, b) for b in deep_to_shallow[1:])
         self.last = nn.Conv2d(width, outputs * stem * stem, 3, padding=1)

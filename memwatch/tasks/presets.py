@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import Any
 
 from memwatch.config import ModelConfig
 from memwatch.errors import UsageError
@@ -26,26 +27,31 @@ class Schedule:
 PRESETS = {
     "small": Schedule(batch=16, crop=64, rate=1e-3, minutes=10),
     "base": Schedule(batch=16, crop=96, rate=1e-3, minutes=30),
+    "plain": Schedule(batch=16, crop=96, rate=1e-3, minutes=8),
     "paper": Schedule(batch=4, crop=0, rate=2e-4, minutes=None, epochs=60),
 }
+
+LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place": 8}
+"""A predictor that keeps up with a camera beside the head."""
 
 
 def model_config(preset: str, size: tuple[int, int], *, gray: bool, memory: str | None) -> ModelConfig:
     """The network of a preset for footage of `size` (width, height).
 
     `paper` is MNAD as published, whatever the footage; the others keep the scene's aspect ratio at about the same
-    number of pixels, and its colour.
+    number of pixels, and its colour. `plain` is a prediction network with neither memory nor head, for comparison.
     """
     channels = 1 if gray else 3
     match preset:
         case "paper":
             config = ModelConfig("paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0)
         case "base":
-            config = ModelConfig("base", *fitted(size, 240 * 160), channels, head_scene=True, head_place=8)
+            config = ModelConfig("base", *fitted(size, 240 * 160), channels, **LIGHT)
+        case "plain":
+            config = ModelConfig("plain", *fitted(size, 240 * 160), channels, memory="none", head_width=0)
         case "small":
-            config = ModelConfig(
-                "small", *fitted(size, 160 * 112), channels, net_width=12, head_width=16, head_scene=True, head_place=8
-            )
+            narrow = {"net_width": 12, "head_width": 16}
+            config = ModelConfig("small", *fitted(size, 160 * 112), channels, **LIGHT | narrow)
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
     return replace(config, memory=memory) if memory else config

@@ -36,7 +36,7 @@ from memwatch.tasks.train_report import TrainReport
 
 WARM_UP_STEPS = 100
 WEIGHT_DECAY = 1e-4
-PREDICTOR_EVERY = 2
+PREDICTOR_EVERY = 4
 """Steps of the head for one of the predictor, where there is a head."""
 CLIP_NORM = 1.0
 HEAD_RATE = 2e-3

@@ -57,16 +57,18 @@ def test_the_query_s_last_convolution_is_bare(paper: Predictor) -> None:
         tiny.config(),
         tiny.config(stem=1, channels=3, clip_length=2),
         tiny.config(stem=4, height=64, memory="none", head_width=0),
+        tiny.config(stem=4, levels=2),
     ],
-    ids=["stem 2", "stem 1, colour", "stem 4, no memory"],
+    ids=["stem 2", "stem 1, colour", "stem 4, no memory", "stem 4, two levels"],
 )
 def test_shapes_at_any_width(settings: ModelConfig) -> None:
     net = tiny.network(settings)
     clips = torch.rand(2, settings.clip_length * settings.channels, settings.height, settings.width) * 2 - 1
     frame, read, query = net(clips, net.memory.new_state())
-    rows, columns = settings.height // (8 * settings.stem), settings.width // (8 * settings.stem)
+    deep = 2**settings.levels
+    rows, columns = (side // (deep * settings.stem) for side in (settings.height, settings.width))
     assert frame.shape == (2, settings.channels, settings.height, settings.width)
-    assert query.shape == (2, 8 * settings.net_width, rows, columns)
+    assert query.shape == (2, deep * settings.net_width, rows, columns)
     assert read.distance.shape == (2, rows, columns)
     assert frame.abs().max() <= 1
 
