@@ -17,6 +17,8 @@ from memwatch.tasks.crops import Pixels
 FEATHER = 2.0
 LARGER = (1.3, 2.2)
 SMALLER = (0.4, 0.75)
+ALIKE = (0.92, 1.09)
+"""Sizes that differ no more are as usual."""
 VISIBLE = 8.0
 """Levels by which a pasted thing must differ from what it covers, in a small window, to be seen."""
 
@@ -73,6 +75,23 @@ def stretched(frame: Pixels, rng: np.random.Generator) -> Warp:
         other = size if rng.random() < 0.5 else rng.uniform(0.8, 1.5)
         sx, sy = (other, size) if rng.random() < 0.8 else (size, other)
     return _matrix([[sx, 0, x - sx * x], [0, sy, y - sy * y]])
+
+
+def varied(frame: Pixels, rng: np.random.Generator) -> Warp:
+    """A little larger, smaller or elsewhere, as one figure differs from the next."""
+    x, y = middle(frame)
+    sx, sy = rng.uniform(*ALIKE, 2)
+    dx, dy = rng.uniform(-3, 3, 2)
+    return _matrix([[sx, 0, x - sx * x + dx], [0, sy, y - sy * y + dy]])
+
+
+def recoloured(piece: Pixels, channels: int, rng: np.random.Generator) -> Pixels:
+    """In other clothes: lighter or darker, and each channel a little by itself, alike in all frames."""
+    frames = len(piece) // channels
+    gain = rng.uniform(0.7, 1.4) * rng.uniform(0.88, 1.14, channels)
+    offset = rng.uniform(-20, 20) + rng.uniform(-10, 10, channels)
+    gains, offsets = (np.tile(some, frames)[:, None, None] for some in (gain, offset))
+    return np.asarray(np.clip(piece * gains + offsets, 0, 255), np.float32)
 
 
 def mirrored(frame: Pixels) -> Warp:

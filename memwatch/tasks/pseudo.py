@@ -50,6 +50,8 @@ ANYWHERE = ("moved", "still")
 FAST = (1.8, 3.5)
 MOVES = 6.0
 """Levels of change between a clip's last frames, in a small window, above which something moves."""
+RECOLOURED = 0.35
+"""Share of the pasted figures that wear other colours, normal ones too: a few minutes show few clothes."""
 TRIES = 4
 """Moments looked at for one that serves."""
 STAYS_S = 3.0
@@ -189,6 +191,8 @@ class PseudoAnomalies:
             sample.covered = figures(piece[-channels:], background)[0] * moving * frame
             return
         masks = figures(piece, background) * frame
+        if rng.random() < RECOLOURED:
+            piece = pasting.recoloured(piece, channels, rng)
         if kind == "glide":  # one moment's figure, carried along a straight line
             masks, piece = np.repeat(masks[-1:], frames, axis=0), np.tile(piece[-channels:], (frames, 1, 1))
             warps = pasting.glides(frame, frames, rng)
@@ -208,7 +212,7 @@ class PseudoAnomalies:
             case "moved":
                 return pasting.moved(frame, rng)
             case _:
-                return np.eye(2, 3, dtype=np.float32)
+                return pasting.varied(frame, rng)
 
     def _stand(self, sample: _Sample, rng: np.random.Generator) -> None:
         """Something that has stood here for a while: a figure, a thing, or a patch of other light."""
