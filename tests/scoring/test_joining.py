@@ -55,6 +55,12 @@ def test_answers_to_one_question_add_up_and_of_several_questions_the_rarest_answ
     assert join({"prediction": two, "motion": two, "looks": two * 3}) == two * 3
 
 
+def test_what_answers_no_question_is_one_of_its_own() -> None:
+    two = np.full((1, 1), 2, np.float32)
+    assert join({"scene": two}) == two
+    assert join({"scene": two * 2, "looks": two}) == two * 2
+
+
 def test_every_cue_of_the_moment_answers_one_question() -> None:
     asked = [name for question in JOINED for name in question]
     assert sorted(asked) == sorted(set(CUES) - set(SLOW))
