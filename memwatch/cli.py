@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from memwatch import __version__, cli_pages, console
-from memwatch.config import RegionConfig
+from memwatch.config import MEMORIES, RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
 from memwatch.options import Form, Fps, Learn, Model
@@ -37,7 +37,14 @@ class MemoryKind(StrEnum):
     """The memory of normality inside the network."""
 
     mnad = "mnad"
+    memae = "memae"
+    prototypes = "prototypes"
+    blockwise = "blockwise"
+    grid = "grid"
     none = "none"
+
+
+MEMORY_HELP = "Memory of normality: " + "; ".join(f"{name}: {what}" for name, what in MEMORIES.items()) + "."
 
 
 class RowFormat(StrEnum):
@@ -109,7 +116,10 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps and footage: same model.")
     ] = 0,
-    memory: Annotated[MemoryKind | None, typer.Option(help="Kind of memory. [default: the preset's]")] = None,
+    memory: Annotated[MemoryKind | None, typer.Option(help=MEMORY_HELP + " [default: the preset's]")] = None,
+    memory_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the memory, as items=50; repeatable.")
+    ] = None,
     per_day: Annotated[
         float, typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold.")
     ] = 1.0,
@@ -135,6 +145,7 @@ def train(
         resume=resume,
         seed=seed,
         memory=None if memory is None else memory.value,
+        memory_options=memory_option or (),
         per_day=per_day,
         fps=fps,
         force=force,

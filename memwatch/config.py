@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from memwatch.errors import UsageError
@@ -34,7 +34,8 @@ class Strict:
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
 
-def _check(ok: bool, what: str, remedy: str = "") -> None:
+def check(ok: bool, what: str, remedy: str = "") -> None:
+    """Refuse a setting: what it must be, and the remedy where that does not say it."""
     if not ok:
         raise UsageError(what, remedy)
 
@@ -54,10 +55,10 @@ class EventConfig(Strict):
     """A longer event is closed with reason max_length and goes on as a new one."""
 
     def __post_init__(self) -> None:
-        _check(1 <= self.start_hits <= self.start_window, "start_hits must be 1 … start_window")
-        _check(self.end_gap_s > 0, "end_gap_s must be above 0")
-        _check(self.min_length_s >= 0, "min_length_s must not be negative")
-        _check(self.max_length_s > self.min_length_s, "max_length_s must exceed min_length_s")
+        check(1 <= self.start_hits <= self.start_window, "start_hits must be 1 … start_window")
+        check(self.end_gap_s > 0, "end_gap_s must be above 0")
+        check(self.min_length_s >= 0, "min_length_s must not be negative")
+        check(self.max_length_s > self.min_length_s, "max_length_s must exceed min_length_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,22 @@ class RegionConfig(Strict):
     max_area: float = 1.0
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             0 <= self.min_area < self.max_area <= 1,
             f"regions of {self.min_area:.2%} to {self.max_area:.2%} of the picture: no size lies between these",
             "the smallest must be under the largest, both 0 … 100 %",
         )
+
+
+MEMORIES = {
+    "mnad": "items that go on learning (MNAD)",
+    "memae": "few of many learned items replace the features (MemAE)",
+    "prototypes": "rebuilt from each frame (MPN)",
+    "blockwise": "blocks of all features, skips too, from learned ones (DAAD)",
+    "grid": "points of continuous learned grids (GRAD)",
+    "none": "plain prediction",
+}
+"""Kinds of memory, in a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,42 +110,47 @@ class ModelConfig(Strict):
     levels: int = 3
     """How often the network halves its picture on the way down (MNAD: 3)."""
     memory: str = "mnad"
-    """mnad or none."""
+    """One of MEMORIES."""
     items: int = 10
-    """Memory items M."""
+    """mnad: memory items M."""
     temperature: float = 1.0
-    """Of the read's softmax; 1 as published."""
+    """mnad: of the read's softmax; 1 as published."""
     update: str = "nudge"
-    """nudge (explicit rate) or published (an accepted frame nearly replaces the items it touches)."""
+    """mnad: nudge (explicit rate) or published (an accepted frame nearly replaces the items it touches)."""
     rate: float = 0.02
-    """Share of an item that one accepted frame may move, for `nudge`."""
+    """mnad: share of an item that one accepted frame may move, for `nudge`."""
     head_width: int = 24
     """Channels of the oddity head's first stage; 0 for none (as published)."""
     head_scene: bool = False
     """Whether the head sees how the picture differs from the scene behind. (Model files from before it don't say.)"""
     head_place: int = 0
     """Numbers that the head learns for each place of the picture."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of a memory that has options of its own, as its config has them."""
 
     def __post_init__(self) -> None:
-        _check(1 <= self.levels <= 4, "levels must be 1 … 4")
+        check(1 <= self.levels <= 4, "levels must be 1 … 4")
         unit = max(8, self.stem << self.levels)
-        _check(self.channels in (1, 3), f"channels must be 1 or 3, not {self.channels}")
-        _check(
+        check(self.channels in (1, 3), f"channels must be 1 or 3, not {self.channels}")
+        check(
             self.width >= unit and self.height >= unit and self.width % unit == 0 and self.height % unit == 0,
             f"width and height must be multiples of {unit}, not {self.width}×{self.height}",
         )
-        _check(max(self.width, self.height) <= 2048, "width and height must be at most 2048")
-        _check(1 <= self.clip_length <= 16, "clip_length must be 1 … 16")
-        _check(0 <= self.step_s <= 60, "step_s must be 0 … 60 seconds")
-        _check(1 <= self.net_width <= 256, "net_width must be 1 … 256")
-        _check(self.stem in (1, 2, 4), "stem must be 1, 2 or 4")
-        _check(self.memory in ("mnad", "none"), f"unknown memory '{self.memory}'", "choose mnad or none")
-        _check(1 <= self.items <= 100_000, "items must be 1 … 100000")
-        _check(self.temperature > 0, "temperature must be above 0")
-        _check(self.update in ("nudge", "published"), f"unknown update '{self.update}'")
-        _check(0 <= self.rate <= 1, "rate must be 0 … 1")
-        _check(0 <= self.head_width <= 256, "head_width must be 0 … 256")
-        _check(0 <= self.head_place <= 64, "head_place must be 0 … 64")
+        check(max(self.width, self.height) <= 2048, "width and height must be at most 2048")
+        check(1 <= self.clip_length <= 16, "clip_length must be 1 … 16")
+        check(0 <= self.step_s <= 60, "step_s must be 0 … 60 seconds")
+        check(1 <= self.net_width <= 256, "net_width must be 1 … 256")
+        check(self.stem in (1, 2, 4), "stem must be 1, 2 or 4")
+        check(self.memory in MEMORIES, f"unknown memory '{self.memory}'", f"choose one of {', '.join(MEMORIES)}")
+        check(
+            not self.options or self.memory not in ("mnad", "none"), f"memory {self.memory} has no options of that kind"
+        )
+        check(1 <= self.items <= 100_000, "items must be 1 … 100000")
+        check(self.temperature > 0, "temperature must be above 0")
+        check(self.update in ("nudge", "published"), f"unknown update '{self.update}'")
+        check(0 <= self.rate <= 1, "rate must be 0 … 1")
+        check(0 <= self.head_width <= 256, "head_width must be 0 … 256")
+        check(0 <= self.head_place <= 64, "head_place must be 0 … 64")
 
     @property
     def colour(self) -> str:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from memwatch.config import ModelConfig
 from memwatch.model.head import CELL, OddityHead
-from memwatch.model.memory import MemoryState, Read, build_memory
+from memwatch.model.memory import Features, MemoryState, Read, build_memory
 from memwatch.model.unet import Decoder, Encoder
 
 
@@ -21,7 +21,7 @@ class Predictor(nn.Module):
         self.config = config
         shape = config.net_width, config.stem, config.levels
         self.encoder = Encoder(config.clip_length * config.channels, *shape)
-        self.memory = build_memory(config, config.net_width << config.levels)
+        self.memory = build_memory(config, [config.net_width << level for level in range(config.levels + 1)])
         self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape)
         self.head: OddityHead | None = None
         if config.head_width:
@@ -34,8 +34,8 @@ class Predictor(nn.Module):
                 grid=(config.height // CELL, config.width // CELL),
             )
 
-    def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Tensor]:
-        """(B, T·C, h, w) to the frame (B, C, h, w), what was read, and the query (B, D, h', w')."""
-        query, skips = self.encoder(clips)
-        read = self.memory.read(query, state)
-        return self.decoder(read.decoder_input, skips), read, query
+    def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Features]:
+        """(B, T·C, h, w) to the frame (B, C, h, w), what was read, and the features it was read for."""
+        features = self.encoder(clips)
+        read = self.memory.read(features, state)
+        return self.decoder(read.decoder_input, read.skips), read, features

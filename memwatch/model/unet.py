@@ -11,11 +11,14 @@ after the last, which keeps every pixel at a fraction of the cost; `levels` says
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from memwatch.model.memory import Features
 
 
 def _pair(inputs: int, outputs: int) -> nn.Sequential:
@@ -52,14 +55,14 @@ class Encoder(nn.Module):
             nn.Conv2d(widths[-1], widths[-1], 3, padding=1),
         )
 
-    def forward(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, clips: Tensor) -> Features:
         x = F.pixel_unshuffle(clips, self.stem)
         skips: list[Tensor] = []
         for level in self.levels:
             x = level(x)
             skips.append(x)
             x = F.max_pool2d(x, 2)
-        return self.query(x), skips
+        return Features(self.query(x), tuple(skips))
 
 
 class Decoder(nn.Module):
@@ -74,7 +77,7 @@ class Decoder(nn.Module):
         self.levels = nn.ModuleList(_pair(2 * b, b) for b in deep_to_shallow[1:])
         self.last = nn.Conv2d(width, outputs * stem * stem, 3, padding=1)
 
-    def forward(self, x: Tensor, skips: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
         x = self.entrance(x)
         for up, level, skip in zip(self.ups, self.levels, reversed(skips), strict=True):
             x = level(torch.cat((skip, up(x)), dim=1))

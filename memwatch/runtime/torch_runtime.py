@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
-from memwatch.model import Model
+from memwatch.model import Features, Model, Read
 from memwatch.types import Clip, Prediction, State
 
 
@@ -37,26 +37,24 @@ class TorchRuntime:
         net = self._net
         inputs = torch.from_numpy(np.stack([clip.inputs for clip in clips]))
         with torch.inference_mode():
-            query, skips = net.encoder(inputs.contiguous(memory_format=torch.channels_last))
-            handed: list[Tensor] = []
-            distances: list[Tensor] = []
+            features = net.encoder(inputs.contiguous(memory_format=torch.channels_last))
+            reads: list[Read] = []
             done = 0
             # Encoder and decoder serve all clips at once; the memory is read once for each run of equal states.
             for _, run in groupby(states, key=id):
                 members = list(run)
-                read = net.memory.read(query[done : done + len(members)], members[0])
-                handed.append(read.decoder_input)
-                distances.append(read.distance)
+                reads.append(net.memory.read(_part(features, done, done + len(members)), members[0]))
                 done += len(members)
-            frames = net.decoder(torch.cat(handed), skips)
-            distance = torch.cat(distances)
+            skips = [torch.cat(some) for some in zip(*(read.skips for read in reads), strict=True)]
+            frames = net.decoder(torch.cat([read.decoder_input for read in reads]), skips)
+            distance = torch.cat([read.distance for read in reads])
             oddity = self._oddity(clips, inputs)
         return [
             Prediction(
                 frame=frames[i].contiguous().numpy(),
                 distance=distance[i].contiguous().numpy(),
                 oddity=None if oddity is None else oddity[i].contiguous().numpy(),
-                query=query[i : i + 1].clone(),
+                query=features.query[i : i + 1].clone(),
             )
             for i in range(len(clips))
         ]
@@ -82,6 +80,11 @@ class TorchRuntime:
         with torch.inference_mode():
             taught: State = self._net.memory.write(query, state, rate)
         return taught
+
+
+def _part(features: Features, first: int, last: int) -> Features:
+    """Those of some clips of a batch."""
+    return Features(features.query[first:last], tuple(skip[first:last] for skip in features.skips))
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

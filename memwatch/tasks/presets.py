@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from math import sqrt
 from typing import Any
 
-from memwatch.config import ModelConfig
+from memwatch.config import ModelConfig, Strict
 from memwatch.errors import UsageError
+from memwatch.model import options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place
 """A predictor that keeps up with a camera beside the head."""
 
 
-def model_config(preset: str, size: tuple[int, int], *, gray: bool, memory: str | None) -> ModelConfig:
+def model_config(
+    preset: str, size: tuple[int, int], *, gray: bool, memory: str | None, options: Sequence[str] = ()
+) -> ModelConfig:
     """The network of a preset for footage of `size` (width, height).
 
     `paper` is MNAD as published, whatever the footage; the others keep the scene's aspect ratio at about the same
@@ -54,7 +58,36 @@ def model_config(preset: str, size: tuple[int, int], *, gray: bool, memory: str 
             config = ModelConfig("small", *fitted(size, 160 * 112), channels, **LIGHT | narrow)
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
-    return replace(config, memory=memory) if memory else config
+    config = replace(config, memory=memory) if memory else config
+    return with_options(config, options) if options else config
+
+
+MNAD_OPTIONS = ("items", "temperature", "update", "rate")
+"""Those of MNAD's memory, which are the model's config's own."""
+
+
+def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
+    """The config with settings NAME=VALUE of its memory; UsageError for those that it does not have or cannot take."""
+    own: type[Strict] = options_of(config.memory) or ModelConfig
+    known = {f.name: str(f.type) for f in fields(own)}  # type: ignore[arg-type]
+    if own is ModelConfig:
+        known = {name: known[name] for name in MNAD_OPTIONS if config.memory == "mnad"}
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, is_pair, text = pair.partition("=")
+        if not is_pair:
+            raise UsageError(f"--memory-option {pair}: no setting", "write NAME=VALUE, as items=50")
+        if name not in known:
+            remedy = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"memory {config.memory} has no option '{name}'", remedy)
+        try:
+            values[name] = {"int": int, "float": float, "str": str}[known[name]](text)
+        except ValueError:
+            raise UsageError(f"memory {config.memory}: '{name}' should be {known[name]}, not '{text}'") from None
+    if own is ModelConfig:
+        return replace(config, **values)
+    own.from_dict(values, f"memory {config.memory}")
+    return replace(config, options=values)
 
 
 def fitted(size: tuple[int, int], area: int, unit: int = 16) -> tuple[int, int]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import cos, floor, isfinite, pi
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     memory: str | None = None,
+    memory_options: Sequence[str] = (),
     per_day: float = FALSE_ALARMS_PER_DAY,
     fps: float | None = None,
     force: bool = False,
@@ -100,7 +101,7 @@ def train(
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
     width, height, gray = look(footage, fps=fps)
-    config = model_config(preset, (width, height), gray=gray, memory=memory)
+    config = model_config(preset, (width, height), gray=gray, memory=memory, options=memory_options)
     clips = read_footage(footage, config, fps=fps, progress=progress)
     torch.manual_seed(seed)
     net = Predictor(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -314,10 +315,10 @@ def _step(run: _Run, batch: Pixels, odd: OddBatch | None = None) -> float | None
         pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
         channels = net.config.channels
         with half:
-            predicted, _, query = net(pixels[:, :-channels], run.state)
-        query = query.float()
+            predicted, read, features = net(pixels[:, :-channels], run.state)
+        query = features.query.float()
         loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
-        total = total + loss + sum(net.memory.losses(query, run.state).values())
+        total = total + loss + sum(net.memory.losses(replace(features, query=query), read, run.state).values())
         value = float(loss.detach())
     total.backward()  # type: ignore[no-untyped-call]
     if not isfinite(float(total.detach())):

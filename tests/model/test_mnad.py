@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from memwatch.model import Features, Read
 from memwatch.model.memory import mnad
 from memwatch.model.memory.mnad import MnadMemory, gathered, nudge, published_update
 
@@ -19,6 +20,9 @@ from memwatch.model.memory.mnad import MnadMemory, gathered, nudge, published_up
 ITEMS = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
 QUERIES = torch.tensor([[0.96, 0.28], [0.28, 0.96], [0.0, 1.0]])
 EXACT: dict[str, Any] = {"atol": 1e-6, "rtol": 0.0}
+
+NO_READ = Read(torch.zeros(()), torch.zeros(()))
+"""The losses of MNAD ask the queries alone."""
 
 seeds = st.integers(0, 2**31)
 
@@ -48,7 +52,7 @@ def memory(items: Tensor, **options: object) -> MnadMemory:
 
 
 def test_read_by_hand() -> None:
-    read = memory(ITEMS).read(picture(QUERIES), {"items": ITEMS})
+    read = memory(ITEMS).read(Features(picture(QUERIES)), {"items": ITEMS})
     recalled = read.decoder_input[0, 2:, 0].T
     wanted = torch.tensor([[0.901200, 0.296400], [0.874570, 0.376289], [0.870869, 0.387394]])
     torch.testing.assert_close(recalled, wanted, **EXACT)
@@ -57,14 +61,15 @@ def test_read_by_hand() -> None:
 
 
 def test_read_weights_by_hand() -> None:
-    recalled = memory(ITEMS).read(picture(QUERIES), {"items": ITEMS}).decoder_input[0, 2:, 0].T
+    recalled = memory(ITEMS).read(Features(picture(QUERIES)), {"items": ITEMS}).decoder_input[0, 2:, 0].T
     weights = recalled @ ITEMS.inverse()
     wanted = torch.tensor([[0.506000, 0.494000], [0.372852, 0.627148], [0.354344, 0.645656]])
     torch.testing.assert_close(weights, wanted, **EXACT)
 
 
 def test_a_lower_temperature_reads_sharper() -> None:
-    recalled = memory(ITEMS, temperature=0.1).read(picture(QUERIES), {"items": ITEMS}).decoder_input[0, 2:, 0].T
+    read = memory(ITEMS, temperature=0.1).read(Features(picture(QUERIES)), {"items": ITEMS})
+    recalled = read.decoder_input[0, 2:, 0].T
     first = recalled[1] @ ITEMS.inverse()  # cosines 0.28 and 0.8, ten times as far apart
     assert first[1].item() == pytest.approx(1 / (1 + math.exp(-5.2)), abs=1e-6)
 
@@ -93,7 +98,7 @@ def test_what_is_gathered_by_hand() -> None:
 def test_losses_by_hand() -> None:
     assert mnad.compactness(QUERIES, ITEMS).item() == pytest.approx(0.213333, abs=1e-6)
     assert mnad.separateness(QUERIES, ITEMS).item() == pytest.approx(0.6125805, abs=1e-6)
-    weighted = memory(ITEMS).losses(picture(QUERIES), {"items": ITEMS})
+    weighted = memory(ITEMS).losses(Features(picture(QUERIES)), NO_READ, {"items": ITEMS})
     assert weighted["compactness"].item() == pytest.approx(0.0213333, abs=1e-6)
     assert weighted["separateness"].item() == pytest.approx(0.06125805, abs=1e-6)
 
@@ -127,7 +132,7 @@ def test_the_start_is_of_positive_unit_vectors() -> None:
 def test_read_weights_sum_to_one_over_items(seed: int) -> None:
     queries, items = drawn(seed)
     items = items[: items.shape[1]]  # independent, so that weights can be solved for
-    recalled = memory(items).read(picture(queries), {"items": items}).decoder_input[0, items.shape[1] :, 0].T
+    recalled = memory(items).read(Features(picture(queries)), {"items": items}).decoder_input[0, items.shape[1] :, 0].T
     weights = torch.linalg.lstsq(items.double().T, recalled.double().T).solution.T
     torch.testing.assert_close(items.double().T @ weights.T, recalled.double().T, atol=1e-5, rtol=0)
     if torch.linalg.cond(items.double()) < 100:
@@ -198,7 +203,8 @@ def test_the_size_of_a_raw_feature_means_nothing(seed: int, factor: float) -> No
     queries, items = drawn(seed)
     kept, state = memory(items), {"items": items}
     plain, scaled = picture(queries), picture(queries * factor)
-    torch.testing.assert_close(kept.read(scaled, state).decoder_input, kept.read(plain, state).decoder_input)
+    one, other = (kept.read(Features(query), state).decoder_input for query in (scaled, plain))
+    torch.testing.assert_close(one, other)
     torch.testing.assert_close(kept.write(scaled, state)["items"], kept.write(plain, state)["items"])
 
 
@@ -206,8 +212,8 @@ def test_the_size_of_a_raw_feature_means_nothing(seed: int, factor: float) -> No
 def test_the_order_of_items_means_nothing_to_a_read(seed: int) -> None:
     queries, items = drawn(seed)
     order = torch.randperm(len(items), generator=torch.Generator().manual_seed(seed))
-    plain = memory(items).read(picture(queries), {"items": items})
-    mixed = memory(items).read(picture(queries), {"items": items[order]})
+    plain = memory(items).read(Features(picture(queries)), {"items": items})
+    mixed = memory(items).read(Features(picture(queries)), {"items": items[order]})
     torch.testing.assert_close(mixed.decoder_input, plain.decoder_input)
     torch.testing.assert_close(mixed.distance, plain.distance)
 
@@ -219,7 +225,7 @@ def test_items_carry_no_gradient_and_the_read_half_passes_none(seed: int) -> Non
     raw = picture(queries * 2).requires_grad_()
     kept, state = memory(items), {"items": items}
     assert not kept.write(raw, state)["items"].requires_grad
-    recalled = kept.read(raw, state).decoder_input[:, items.shape[1] :]
+    recalled = kept.read(Features(raw), state).decoder_input[:, items.shape[1] :]
     (gradient,) = torch.autograd.grad(recalled.sum(), raw, allow_unused=True)
     assert gradient is None or not gradient.any()
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from memwatch.config import ModelConfig
+from memwatch.config import MEMORIES, ModelConfig
 from memwatch.model import Predictor
 from memwatch.tasks.presets import model_config
 from memwatch.types import ANSWERS, FIGURE_ANSWERS
@@ -64,7 +64,8 @@ def test_the_query_s_last_convolution_is_bare(paper: Predictor) -> None:
 def test_shapes_at_any_width(settings: ModelConfig) -> None:
     net = tiny.network(settings)
     clips = torch.rand(2, settings.clip_length * settings.channels, settings.height, settings.width) * 2 - 1
-    frame, read, query = net(clips, net.memory.new_state())
+    frame, read, features = net(clips, net.memory.new_state())
+    query = features.query
     deep = 2**settings.levels
     rows, columns = (side // (deep * settings.stem) for side in (settings.height, settings.width))
     assert frame.shape == (2, settings.channels, settings.height, settings.width)
@@ -113,16 +114,17 @@ def test_a_crop_is_told_of_its_own_places() -> None:
     torch.testing.assert_close(head._places(torch.zeros(1, 1, 4, 4), [(2, 4)]), whole[:, :, 2:6, 4:8])
 
 
-def test_every_parameter_learns() -> None:
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_every_parameter_learns(memory: str) -> None:
     """No layer is declared and never called, as the batch norm of the authors' encoder is."""
-    settings = tiny.config()
+    settings = tiny.config(memory=memory)
     net = tiny.network(settings).train()
     state = net.memory.new_state()
     clips = torch.rand(2, settings.clip_length, settings.height, settings.width)
-    frame, _, query = net(clips, state)
+    frame, read, features = net(clips, state)
     assert net.head is not None
     odd = net.head(torch.cat((clips, clips[:, :1]), dim=1))
-    (frame.square().mean() + odd.square().mean() + sum(net.memory.losses(query, state).values())).backward()
+    (frame.square().mean() + odd.square().mean() + sum(net.memory.losses(features, read, state).values())).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
 
 
@@ -133,7 +135,7 @@ def test_the_decoder_sees_the_skip_before_what_comes_from_below() -> None:
     net.decoder.levels[2].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     clips = torch.rand(1, 4, tiny.HEIGHT, tiny.WIDTH)
     with torch.no_grad():
-        query, skips = net.encoder(clips)
+        features = net.encoder(clips)
         _, read, _ = net(clips, net.memory.new_state())
-    torch.testing.assert_close(seen[0][:, :4], skips[0])
-    torch.testing.assert_close(read.decoder_input[:, :32], torch.nn.functional.normalize(query, dim=1))
+    torch.testing.assert_close(seen[0][:, :4], features.skips[0])
+    torch.testing.assert_close(read.decoder_input[:, :32], torch.nn.functional.normalize(features.query, dim=1))

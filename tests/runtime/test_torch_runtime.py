@@ -42,12 +42,12 @@ def test_folded_batch_norms_give_the_evaluated_network(changes: dict[str, object
     with torch.no_grad():
         inputs = torch.from_numpy(np.stack([clip.inputs for clip in clips]))
         targets = torch.from_numpy(np.stack([clip.target for clip in clips]))
-        frames, read, query = net(inputs, state)
+        frames, read, features = net(inputs, state)
         odd = net.head(torch.cat((inputs, targets), dim=1)) if net.head else None
     for i, prediction in enumerate(runtime.predict(clips, [state] * 3)):
         np.testing.assert_allclose(prediction.frame, frames[i], **CLOSE)
         np.testing.assert_allclose(prediction.distance, read.distance[i], **CLOSE)
-        np.testing.assert_allclose(prediction.query[0], query[i], **CLOSE)
+        np.testing.assert_allclose(prediction.query[0], features.query[i], **CLOSE)
         assert (prediction.oddity is None) == (odd is None)
         if odd is not None and prediction.oddity is not None:
             np.testing.assert_allclose(prediction.oddity, odd[i], **CLOSE)

@@ -18,6 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model
 from memwatch.tasks import train as training
@@ -335,3 +336,28 @@ def test_an_abnormal_cell_counts_only_for_the_answers_that_are_asked() -> None:
     looks, others = (5 + 1 + 1) / 3, (1 + 1) / 2
     expected = math.log(2) * (looks + others * (len(ANSWERS) - 1))
     assert float(_head_loss(net, odd).detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_settings_of_a_memory_are_taken_by_name() -> None:
+    def made(memory: str, *options: str) -> ModelConfig:
+        return model_config("small", (WIDTH, HEIGHT), gray=True, memory=memory, options=options)
+
+    assert made("mnad", "items=30", "rate=0.1").items == 30
+    assert made("memae", "items=50", "shrink=2").options == {"items": 50, "shrink": 2.0}
+    assert made("grid").options == {}
+
+
+@pytest.mark.parametrize(
+    ("memory", "option", "says"),
+    [
+        ("mnad", "shrink=2", "memory mnad has no option 'shrink'"),
+        ("none", "items=2", "memory none has no option 'items'"),
+        ("memae", "width=2", "memory memae has no option 'width'"),
+        ("memae", "items=many", "'items' should be int, not 'many'"),
+        ("memae", "items=0", "items must be"),
+        ("grid", "local", "no setting"),
+    ],
+)
+def test_settings_that_a_memory_does_not_have_are_refused_by_name(memory: str, option: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        model_config("small", (WIDTH, HEIGHT), gray=True, memory=memory, options=[option])

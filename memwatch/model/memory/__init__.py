@@ -2,26 +2,73 @@
 
 from __future__ import annotations
 
-from memwatch.config import ModelConfig
-from memwatch.model.memory.base import Memory, MemoryState, NoMemory, Read
+from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["Memory", "MemoryState", "NoMemory", "Read", "build_memory"]
+from memwatch.config import ModelConfig, Strict
+from memwatch.model.memory.base import Features, Memory, MemoryState, NoMemory, Read
+
+__all__ = ["Features", "Memory", "MemoryState", "NoMemory", "Read", "build_memory", "options_of"]
 
 
-def build_memory(config: ModelConfig, channels: int) -> Memory:
-    """The memory named by the config, for queries of `channels` numbers."""
+def build_memory(config: ModelConfig, channels: Sequence[int]) -> Memory:
+    """The memory named by the config, for skips and at the end a query of so many channels each.
+
+    Raises UsageError for options that it does not have.
+    """
+    own = options_of(config.memory)
+    options: Any = own.from_dict(config.options, f"memory {config.memory}") if own else None
     match config.memory:
         case "none":
-            return NoMemory(channels)
+            return NoMemory(channels[-1])
         case "mnad":
             from memwatch.model.memory.mnad import MnadMemory
 
             return MnadMemory(
-                channels,
+                channels[-1],
                 items=config.items,
                 temperature=config.temperature,
                 update=config.update,
                 rate=config.rate,
             )
+        case "memae":
+            from memwatch.model.memory.memae import MemaeMemory
+
+            return MemaeMemory(channels[-1], options)
+        case "prototypes":
+            from memwatch.model.memory.prototypes import PrototypeMemory
+
+            return PrototypeMemory(channels[-1], options)
+        case "blockwise":
+            from memwatch.model.memory.blockwise import BlockwiseMemory
+
+            return BlockwiseMemory(channels, options)
+        case "grid":
+            from memwatch.model.memory.grid import GridMemory
+
+            return GridMemory(channels[-1], options)
         case other:
             raise ValueError(f"unknown memory {other}")
+
+
+def options_of(memory: str) -> type[Strict] | None:
+    """The config that holds a memory's own options; None where it has none, or the model's config holds them."""
+    match memory:
+        case "memae":
+            from memwatch.model.memory.memae import MemaeConfig
+
+            return MemaeConfig
+        case "prototypes":
+            from memwatch.model.memory.prototypes import PrototypeConfig
+
+            return PrototypeConfig
+        case "blockwise":
+            from memwatch.model.memory.blockwise import BlockwiseConfig
+
+            return BlockwiseConfig
+        case "grid":
+            from memwatch.model.memory.grid import GridConfig
+
+            return GridConfig
+        case _:
+            return None

@@ -1,56 +1,72 @@
 """The seam of all memories, and the choice of having none.
 
 A memory's *state* is a value that travels beside the network, never a field of it: one network serves many cameras,
-each with a state of its own.
+each with a state of its own. What a memory learns by gradient is a weight like any other, and no state.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 MemoryState = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """What the encoder says of a batch of clips."""
+
+    query: Tensor
+    """(B, D, h, w), the deepest."""
+    skips: tuple[Tensor, ...] = ()
+    """Those that the decoder gets beside it, shallowest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
-    """What a memory answers for a batch of queries."""
+    """What a memory answers for a batch of features."""
 
     decoder_input: Tensor
     """(B, decoder_channels, h, w)."""
     distance: Tensor
-    """(B, h, w), squared distance of each query to its nearest item, >= 0; zeros where there is no memory."""
+    """(B, h, w), squared distance of each place to what the memory knows, >= 0; zeros where there is no memory."""
+    skips: tuple[Tensor, ...] = ()
+    """What the decoder gets in the skips' place: the skips themselves, unless the memory lies on them."""
+    trace: dict[str, Tensor] = field(default_factory=dict)
+    """What `losses` needs of how it came about."""
 
 
 class Memory(nn.Module, ABC):
-    """Reads normality into the decoder's input, and learns from frames that were normal."""
+    """Reads normality into the decoder's input, and may learn from frames that were normal."""
 
     decoder_channels: int
     """Channels that `read` hands to the decoder."""
 
-    @abstractmethod
     def new_state(self) -> MemoryState:
         """The state before any frame was seen; empty where the memory doesn't adapt."""
+        return {}
 
     @abstractmethod
-    def read(self, query: Tensor, state: MemoryState) -> Read:
-        """`query` is (B, D, h, w). Reading changes nothing."""
+    def read(self, features: Features, state: MemoryState) -> Read:
+        """Reading changes nothing."""
 
-    @abstractmethod
     def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
-        """Cosine of each place's query (B, D, h, w) and each item, (B, M, h, w); M is 0 where there are no items."""
+        """Cosine of each place's query (B, D, h, w) and each item, (B, M, h, w); M is 0 where there are no items to
+        compare a query with."""
+        return query[:, :0]
 
-    @abstractmethod
     def write(self, query: Tensor, state: MemoryState, rate: float | None = None) -> MemoryState:
         """The state after having learned from `query`; the one given is left as it was. `rate` overrides the
         configured one."""
+        return state
 
-    @abstractmethod
-    def losses(self, query: Tensor, state: MemoryState) -> dict[str, Tensor]:
+    def losses(self, features: Features, read: Read, state: MemoryState) -> dict[str, Tensor]:
         """Weighted training terms by name."""
+        return {}
 
 
 class NoMemory(Memory):
@@ -60,17 +76,11 @@ class NoMemory(Memory):
         super().__init__()
         self.decoder_channels = channels
 
-    def new_state(self) -> MemoryState:
-        return {}
+    def read(self, features: Features, state: MemoryState) -> Read:
+        query = features.query
+        return Read(query, torch.zeros_like(query[:, 0]), features.skips)
 
-    def read(self, query: Tensor, state: MemoryState) -> Read:
-        return Read(query, torch.zeros_like(query[:, 0]))
 
-    def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
-        return query[:, :0]
-
-    def write(self, query: Tensor, state: MemoryState, rate: float | None = None) -> MemoryState:
-        return state
-
-    def losses(self, query: Tensor, state: MemoryState) -> dict[str, Tensor]:
-        return {}
+def apart(one: Tensor, other: Tensor) -> Tensor:
+    """(B, h, w), squared distance of two maps (B, D, h, w) whose vectors are made unit vectors: 0 … 4."""
+    return (F.normalize(one, dim=1) - F.normalize(other, dim=1)).square().sum(dim=1)

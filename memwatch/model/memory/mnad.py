@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from memwatch.model.memory.base import Memory, MemoryState, Read
+from memwatch.model.memory.base import Features, Memory, MemoryState, Read
 
 COMPACTNESS_WEIGHT = 0.1
 SEPARATENESS_WEIGHT = 0.1
@@ -48,14 +48,14 @@ class MnadMemory(Memory):
         """Unit vectors of uniform positive numbers, as the authors start."""
         return {"items": F.normalize(torch.rand(self.items, self.channels), dim=1)}
 
-    def read(self, query: Tensor, state: MemoryState) -> Read:
+    def read(self, features: Features, state: MemoryState) -> Read:
         items = state["items"]
-        unit = F.normalize(query, dim=1)
+        unit = F.normalize(features.query, dim=1)
         cosine = torch.einsum("bdhw,md->bmhw", unit, items)
         weights = (cosine.detach() / self.temperature).softmax(dim=1)
         recalled = torch.einsum("bmhw,md->bdhw", weights, items)
         nearest = cosine.amax(dim=1)  # unit vectors: |q-p|² = 2 - 2 q·p
-        return Read(torch.cat((unit, recalled), dim=1), (2 - 2 * nearest).clamp_min(0))
+        return Read(torch.cat((unit, recalled), dim=1), (2 - 2 * nearest).clamp_min(0), features.skips)
 
     def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
         return torch.einsum("bdhw,md->bmhw", F.normalize(query, dim=1), state["items"])
@@ -66,8 +66,8 @@ class MnadMemory(Memory):
             return {"items": published_update(rows, state["items"])}
         return {"items": nudge(rows, state["items"], self.rate if rate is None else rate)}
 
-    def losses(self, query: Tensor, state: MemoryState) -> dict[str, Tensor]:
-        rows, items = _rows(query), state["items"]
+    def losses(self, features: Features, read: Read, state: MemoryState) -> dict[str, Tensor]:
+        rows, items = _rows(features.query), state["items"]
         return {
             "compactness": COMPACTNESS_WEIGHT * compactness(rows, items),
             "separateness": SEPARATENESS_WEIGHT * separateness(rows, items),

@@ -1,0 +1,103 @@
+"""Divide-and-Assemble: Learning Block-wise Memory for Unsupervised Anomaly Detection: Hou et al., ICCV 2021, arXiv
+2107.13118 (DAAD).
+
+A map c × h × w is divided by rates (r_h, r_w, r_c) into blocks, each flattened to a query of L numbers; N items
+(N, L), learned by gradient, rebuild it: w = softmax over items of cosine(q, m_i) / τ, q̂ = Σ w_i m_i, and the blocks,
+put back in place, *replace* the map. Fine blocks copy what is odd, coarse ones lose what is normal: the rate is the
+knob. One such memory lies on every skip and on the deepest features, so that no skip re-opens the way around it.
+
+The paper is about pictures; nothing is published about videos, nor are its numbers of items and rates. Ours: a
+temperature (cosines of a softmax without one read nearly the mean item, whatever N), and the same norm for the block
+that is handed on as for the one that came, since a cosine knows no length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from memwatch.config import Strict, check
+from memwatch.model.memory.base import Features, Memory, MemoryState, Read, apart
+
+GROUP = 16
+"""Channels of a block, at most."""
+LONGEST = 1e6
+"""Blocks are no longer than this, so that broken features stay finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockwiseConfig(Strict):
+    """Options of `--memory blockwise`."""
+
+    items: int = 100
+    """Memory items N of each level."""
+    temperature: float = 0.1
+    """τ of the address; 1 as published."""
+    block: int = 2
+    """Side of a block in cells, on the deepest features; a level above doubles it."""
+
+    def __post_init__(self) -> None:
+        check(1 <= self.items <= 10_000, "items must be 1 … 10000")
+        check(self.temperature > 0, "temperature must be above 0")
+        check(1 <= self.block <= 64, "block must be 1 … 64")
+
+
+class BlockwiseMemory(Memory):
+    """Items for the deepest features and for every skip, as weights."""
+
+    def __init__(self, channels: Sequence[int], config: BlockwiseConfig) -> None:
+        """`channels` of the skips, shallowest first, and of the query at the end."""
+        super().__init__()
+        self.decoder_channels = channels[-1]
+        self.temperature = config.temperature
+        self.sides = [config.block << level for level in reversed(range(len(channels)))]
+        self.levels = nn.ParameterList(
+            torch.empty(config.items, channel_group(count) * side * side).uniform_(-1, 1)
+            for count, side in zip(channels, self.sides, strict=True)
+        )
+
+    def read(self, features: Features, state: MemoryState) -> Read:
+        maps = [*features.skips, features.query]
+        levels = zip(maps, self.levels, self.sides, strict=True)
+        read = [self._rebuilt(some, items, side) for some, items, side in levels]
+        return Read(read[-1], apart(features.query, read[-1]), tuple(read[:-1]))
+
+    def _rebuilt(self, some: Tensor, items: Tensor, side: int) -> Tensor:
+        channels, height, width = some.shape[1:]
+        full = F.pad(some, (0, -width % side, 0, -height % side))  # blocks at the edge may stand over it
+        rates = (full.shape[2] // side, full.shape[3] // side, channels // channel_group(channels))
+        blocks = divided(full, rates)
+        rebuilt = recalled(blocks, items, self.temperature)
+        rebuilt = F.normalize(rebuilt, dim=2) * blocks.norm(dim=2, keepdim=True).clamp_max(LONGEST)
+        return assembled(rebuilt, rates, full.shape)[:, :, :height, :width]
+
+
+def channel_group(channels: int) -> int:
+    """The most channels of a block, at most GROUP, that divide all of them."""
+    return max(count for count in range(1, min(GROUP, channels) + 1) if channels % count == 0)
+
+
+def divided(maps: Tensor, rates: tuple[int, int, int]) -> Tensor:
+    """Maps (B, c, h, w) to blocks (B, Q, L) by rates (r_h, r_w, r_c) that divide the sides."""
+    batch, channels, height, width = maps.shape
+    rows, columns, groups = rates
+    parts = maps.reshape(batch, groups, channels // groups, rows, height // rows, columns, width // columns)
+    return parts.permute(0, 1, 3, 5, 2, 4, 6).reshape(batch, groups * rows * columns, -1)
+
+
+def assembled(blocks: Tensor, rates: tuple[int, int, int], shape: Sequence[int]) -> Tensor:
+    """The reverse of `divided`, for maps of `shape` (B, c, h, w)."""
+    batch, channels, height, width = shape
+    rows, columns, groups = rates
+    parts = blocks.reshape(batch, groups, rows, columns, channels // groups, height // rows, width // columns)
+    return parts.permute(0, 1, 4, 2, 5, 3, 6).reshape(batch, channels, height, width)
+
+
+def recalled(blocks: Tensor, items: Tensor, temperature: float = 1.0) -> Tensor:
+    """Σ w_i m_i for blocks (B, Q, L) and items (N, L), w a softmax of cosines."""
+    cosine = F.normalize(blocks, dim=2) @ F.normalize(items, dim=1).T
+    return (cosine / temperature).softmax(dim=2) @ items
