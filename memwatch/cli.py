@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from memwatch import __version__, cli_pages, console
-from memwatch.config import MEMORIES, RegionConfig
+from memwatch.config import MEMORIES, TASKS, RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
 from memwatch.options import Form, Fps, Learn, Model
@@ -44,6 +44,14 @@ class MemoryKind(StrEnum):
     none = "none"
 
 
+class NetworkTask(StrEnum):
+    """What the network is asked for."""
+
+    predict = "predict"
+    reconstruct = "reconstruct"
+
+
+TASK_HELP = "What the network makes: " + "; ".join(f"{name}: {what}" for name, what in TASKS.items()) + "."
 MEMORY_HELP = "Memory of normality: " + "; ".join(f"{name}: {what}" for name, what in MEMORIES.items()) + "."
 
 
@@ -116,6 +124,9 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps and footage: same model.")
     ] = 0,
+    network_task: Annotated[
+        NetworkTask, typer.Option("--task", help=TASK_HELP)
+    ] = NetworkTask.predict,
     memory: Annotated[MemoryKind | None, typer.Option(help=MEMORY_HELP + " [default: the preset's]")] = None,
     memory_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the memory, as items=50; repeatable.")
@@ -144,6 +155,7 @@ def train(
         steps=steps,
         resume=resume,
         seed=seed,
+        network_task=network_task.value,
         memory=None if memory is None else memory.value,
         memory_options=memory_option or (),
         per_day=per_day,

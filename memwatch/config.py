@@ -85,6 +85,11 @@ MEMORIES = {
     "none": "plain prediction",
 }
 """Kinds of memory, in a line each."""
+TASKS = {
+    "predict": "the next frame from those before it",
+    "reconstruct": "the frame from itself, without skips",
+}
+"""What the network is asked for, in a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,8 @@ class ModelConfig(Strict):
     """The network works on stem × stem pixels folded into channels; 1 is MNAD, 2 costs a quarter."""
     levels: int = 3
     """How often the network halves its picture on the way down (MNAD: 3)."""
+    task: str = "predict"
+    """One of TASKS."""
     memory: str = "mnad"
     """One of MEMORIES."""
     items: int = 10
@@ -141,6 +148,7 @@ class ModelConfig(Strict):
         check(0 <= self.step_s <= 60, "step_s must be 0 … 60 seconds")
         check(1 <= self.net_width <= 256, "net_width must be 1 … 256")
         check(self.stem in (1, 2, 4), "stem must be 1, 2 or 4")
+        check(self.task in TASKS, f"unknown task '{self.task}'", f"choose one of {', '.join(TASKS)}")
         check(self.memory in MEMORIES, f"unknown memory '{self.memory}'", f"choose one of {', '.join(MEMORIES)}")
         check(
             not self.options or self.memory not in ("mnad", "none"), f"memory {self.memory} has no options of that kind"
@@ -151,6 +159,11 @@ class ModelConfig(Strict):
         check(0 <= self.rate <= 1, "rate must be 0 … 1")
         check(0 <= self.head_width <= 256, "head_width must be 0 … 256")
         check(0 <= self.head_place <= 64, "head_place must be 0 … 64")
+
+    @property
+    def inputs(self) -> int:
+        """Channels that the network sees: the frames before the target, or the target itself."""
+        return self.channels * (self.clip_length if self.task == "predict" else 1)
 
     @property
     def colour(self) -> str:

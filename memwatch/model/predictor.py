@@ -20,9 +20,11 @@ class Predictor(nn.Module):
         super().__init__()
         self.config = config
         shape = config.net_width, config.stem, config.levels
-        self.encoder = Encoder(config.clip_length * config.channels, *shape)
-        self.memory = build_memory(config, [config.net_width << level for level in range(config.levels + 1)])
-        self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape)
+        skips = config.task == "predict"
+        channels = [config.net_width << level for level in range(config.levels + 1)]
+        self.encoder = Encoder(config.inputs, *shape, skips=skips)
+        self.memory = build_memory(config, channels if skips else channels[-1:])
+        self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape, skips=skips)
         self.head: OddityHead | None = None
         if config.head_width:
             self.head = OddityHead(
@@ -34,8 +36,14 @@ class Predictor(nn.Module):
                 grid=(config.height // CELL, config.width // CELL),
             )
 
-    def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Features]:
-        """(B, T·C, h, w) to the frame (B, C, h, w), what was read, and the features it was read for."""
-        features = self.encoder(clips)
+    def seen(self, clips: Tensor) -> Tensor:
+        """What of whole clips (B, (T+1)·C, h, w), the target last, the network is shown: all before the target, or the
+        target, where that is to be reconstructed."""
+        channels = self.config.channels
+        return clips[:, :-channels] if self.config.task == "predict" else clips[:, -channels:]
+
+    def forward(self, shown: Tensor, state: MemoryState) -> tuple[Tensor, Read, Features]:
+        """What is `seen` to the frame (B, C, h, w), what was read, and the features it was read for."""
+        features = self.encoder(shown)
         read = self.memory.read(features, state)
         return self.decoder(read.decoder_input, read.skips), read, features

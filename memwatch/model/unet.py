@@ -7,6 +7,7 @@ batch norm that its forward pass never calls (1,024 numbers); it is not here.
 
 `stem` and `levels` are ours: the picture is folded stem × stem into channels before the first convolution and unfolded
 after the last, which keeps every pixel at a fraction of the cost; `levels` says how often it is halved (published: 3).
+The decoder of the reconstruction variant has no skips and twice the width on the way up.
 """
 
 from __future__ import annotations
@@ -41,11 +42,13 @@ def _up(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Encoder(nn.Module):
-    """(B, T·C, h, w) to the query (B, n·width, h/ns, w/ns) and a skip for each level: n = 2^levels, s = stem."""
+    """(B, inputs, h, w) to the query (B, n·width, h/ns, w/ns) and, with `skips`, one for each level: n = 2^levels,
+    s = stem."""
 
-    def __init__(self, inputs: int, width: int, stem: int, levels: int = 3) -> None:
+    def __init__(self, inputs: int, width: int, stem: int, levels: int = 3, *, skips: bool = True) -> None:
         super().__init__()
         self.stem = stem
+        self.skips = skips
         widths = [width << level for level in range(levels + 1)]
         self.levels = nn.ModuleList(_pair(a, b) for a, b in pairwise([inputs * stem * stem, *widths[:-1]]))
         self.query = nn.Sequential(
@@ -62,23 +65,29 @@ class Encoder(nn.Module):
             x = level(x)
             skips.append(x)
             x = F.max_pool2d(x, 2)
-        return Features(self.query(x), tuple(skips))
+        return Features(self.query(x), tuple(skips) if self.skips else ())
 
 
 class Decoder(nn.Module):
     """What the memory hands on (B, inputs, h/ns, w/ns) and the skips to the next frame (B, C, h, w) in [-1, 1]."""
 
-    def __init__(self, inputs: int, outputs: int, width: int, stem: int, levels: int = 3) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, width: int, stem: int, levels: int = 3, *, skips: bool = True
+    ) -> None:
         super().__init__()
         self.stem = stem
+        self.skips = skips
         deep_to_shallow = [width << level for level in range(levels, -1, -1)]
         self.entrance = _pair(inputs, deep_to_shallow[0])
-        self.ups = nn.ModuleList(_up(a, b) for a, b in pairwise(deep_to_shallow))
+        # Where no skip stands beside it, what comes from below keeps its width (MNAD's reconstruction).
+        self.ups = nn.ModuleList(_up(a, b if skips else a) for a, b in pairwise(deep_to_shallow))
         self.levels = nn.ModuleList(_pair(2 * b, b) for b in deep_to_shallow[1:])
         self.last = nn.Conv2d(width, outputs * stem * stem, 3, padding=1)
 
     def forward(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
         x = self.entrance(x)
-        for up, level, skip in zip(self.ups, self.levels, reversed(skips), strict=True):
-            x = level(torch.cat((skip, up(x)), dim=1))
+        beside = reversed(skips) if self.skips else [x[:, :0]] * len(self.levels)
+        for up, level, skip in zip(self.ups, self.levels, beside, strict=True):
+            x = up(x)
+            x = level(torch.cat((skip, x), dim=1) if self.skips else x)
         return torch.tanh(F.pixel_shuffle(self.last(x), self.stem))

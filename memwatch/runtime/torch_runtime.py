@@ -35,9 +35,9 @@ class TorchRuntime:
     def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
         """Predict each clip's target with the memory in the state beside it; states stay as they are."""
         net = self._net
-        inputs = torch.from_numpy(np.stack([clip.inputs for clip in clips]))
+        whole = torch.from_numpy(np.stack([np.concatenate((clip.inputs, clip.target)) for clip in clips]))
         with torch.inference_mode():
-            features = net.encoder(inputs.contiguous(memory_format=torch.channels_last))
+            features = net.encoder(net.seen(whole).contiguous(memory_format=torch.channels_last))
             reads: list[Read] = []
             done = 0
             # Encoder and decoder serve all clips at once; the memory is read once for each run of equal states.
@@ -48,7 +48,7 @@ class TorchRuntime:
             skips = [torch.cat(some) for some in zip(*(read.skips for read in reads), strict=True)]
             frames = net.decoder(torch.cat([read.decoder_input for read in reads]), skips)
             distance = torch.cat([read.distance for read in reads])
-            oddity = self._oddity(clips, inputs)
+            oddity = self._oddity(clips, whole)
         return [
             Prediction(
                 frame=frames[i].contiguous().numpy(),
@@ -59,14 +59,13 @@ class TorchRuntime:
             for i in range(len(clips))
         ]
 
-    def _oddity(self, clips: Sequence[Clip], inputs: Tensor) -> Tensor | None:
+    def _oddity(self, clips: Sequence[Clip], whole: Tensor) -> Tensor | None:
         head = self._net.head
         scenes = [clip.scene for clip in clips if clip.scene is not None]
         if head is None or (head.scene and len(scenes) < len(clips)):
             return None
-        target = torch.from_numpy(np.stack([clip.target for clip in clips]))
-        seen = torch.cat((inputs, target), dim=1).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = head(seen, torch.from_numpy(np.stack(scenes)) if head.scene else None)
+        given = whole.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = head(given, torch.from_numpy(np.stack(scenes)) if head.scene else None)
         return logits
 
     def similarity(self, query: Tensor, state: State) -> NDArray[np.float32]:

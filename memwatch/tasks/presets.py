@@ -38,7 +38,13 @@ LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place
 
 
 def model_config(
-    preset: str, size: tuple[int, int], *, gray: bool, memory: str | None, options: Sequence[str] = ()
+    preset: str,
+    size: tuple[int, int],
+    *,
+    gray: bool,
+    memory: str | None,
+    task: str = "predict",
+    options: Sequence[str] = (),
 ) -> ModelConfig:
     """The network of a preset for footage of `size` (width, height).
 
@@ -58,7 +64,7 @@ def model_config(
             config = ModelConfig("small", *fitted(size, 160 * 112), channels, **LIGHT | narrow)
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
-    config = replace(config, memory=memory) if memory else config
+    config = replace(config, task=task, memory=memory or config.memory)
     return with_options(config, options) if options else config
 
 

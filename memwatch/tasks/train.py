@@ -84,6 +84,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     memory: str | None = None,
+    network_task: str = "predict",
     memory_options: Sequence[str] = (),
     per_day: float = FALSE_ALARMS_PER_DAY,
     fps: float | None = None,
@@ -101,7 +102,7 @@ def train(
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
     width, height, gray = look(footage, fps=fps)
-    config = model_config(preset, (width, height), gray=gray, memory=memory, options=memory_options)
+    config = model_config(preset, (width, height), gray=gray, memory=memory, task=network_task, options=memory_options)
     clips = read_footage(footage, config, fps=fps, progress=progress)
     torch.manual_seed(seed)
     net = Predictor(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -315,7 +316,7 @@ def _step(run: _Run, batch: Pixels, odd: OddBatch | None = None) -> float | None
         pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
         channels = net.config.channels
         with half:
-            predicted, read, features = net(pixels[:, :-channels], run.state)
+            predicted, read, features = net(net.seen(pixels), run.state)
         query = features.query.float()
         loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
         total = total + loss + sum(net.memory.losses(replace(features, query=query), read, run.state).values())
@@ -365,7 +366,7 @@ def _calibration_seconds(run: _Run, crops: Crops) -> float:
     """What calibration, pictures and writing will take, measured on one clip."""
     config, clips = run.net.config, crops.footage
     held = len(clips.targets(config, held=True))
-    clip = torch.zeros(1, config.clip_length * config.channels, config.height, config.width)
+    clip = torch.zeros(1, config.inputs, config.height, config.width)
     net = run.net.eval()
     with torch.inference_mode():
         net(clip, run.state)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from memwatch.config import MEMORIES, ModelConfig
+from memwatch.config import MEMORIES, TASKS, ModelConfig
 from memwatch.model import Predictor
 from memwatch.tasks.presets import model_config
 from memwatch.types import ANSWERS, FIGURE_ANSWERS
@@ -40,6 +40,12 @@ def test_each_stage_has_the_published_number_of_parameters(paper: Predictor) -> 
     assert [weights(up) for up in decoder.ups] == [1_180_416, 295_296, 73_920]
     assert [weights(level) for level in decoder.levels][:2] == [1_771_008, 443_136]
     assert weights(decoder.levels[2], decoder.last) == 112_707
+
+
+def test_the_reconstruction_has_the_published_number_of_parameters(paper: Predictor) -> None:
+    """One frame in, no skips, and the ups keep their width, so that it is the larger of the two."""
+    with torch.device("meta"):
+        assert weights(Predictor(replace(paper.config, task="reconstruct"))) == 17_195_267
 
 
 def test_one_channel_in_and_out(paper: Predictor) -> None:
@@ -114,18 +120,27 @@ def test_a_crop_is_told_of_its_own_places() -> None:
     torch.testing.assert_close(head._places(torch.zeros(1, 1, 4, 4), [(2, 4)]), whole[:, :, 2:6, 4:8])
 
 
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("memory", MEMORIES)
-def test_every_parameter_learns(memory: str) -> None:
+def test_every_parameter_learns(memory: str, task: str) -> None:
     """No layer is declared and never called, as the batch norm of the authors' encoder is."""
-    settings = tiny.config(memory=memory)
+    settings = tiny.config(memory=memory, task=task)
     net = tiny.network(settings).train()
     state = net.memory.new_state()
-    clips = torch.rand(2, settings.clip_length, settings.height, settings.width)
-    frame, read, features = net(clips, state)
+    clips = torch.rand(2, settings.clip_length + 1, settings.height, settings.width)
+    frame, read, features = net(net.seen(clips), state)
     assert net.head is not None
-    odd = net.head(torch.cat((clips, clips[:, :1]), dim=1))
+    odd = net.head(clips)
     (frame.square().mean() + odd.square().mean() + sum(net.memory.losses(features, read, state).values())).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_a_reconstruction_is_shown_the_frame_itself_and_nothing_else() -> None:
+    clips = torch.rand(1, 5, tiny.HEIGHT, tiny.WIDTH)
+    for task, shown in (("predict", clips[:, :4]), ("reconstruct", clips[:, 4:])):
+        net = tiny.network(tiny.config(task=task))
+        assert torch.equal(net.seen(clips), shown)
+        assert len(net.encoder(shown).skips) == (3 if task == "predict" else 0)
 
 
 def test_the_decoder_sees_the_skip_before_what_comes_from_below() -> None:
