@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from memwatch import __version__, cli_pages, console
-from memwatch.config import MEMORIES, TASKS, RegionConfig
+from memwatch import __version__, cli_pages, cli_train, console
+from memwatch.config import RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
 from memwatch.options import Form, Fps, Learn, Model
@@ -22,37 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich's help pages take twice the time to start
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-
-
-class Preset(StrEnum):
-    """Sizes of network and schedule."""
-
-    small = "small"
-    base = "base"
-    plain = "plain"
-    paper = "paper"
-
-
-class MemoryKind(StrEnum):
-    """The memory of normality inside the network."""
-
-    mnad = "mnad"
-    memae = "memae"
-    prototypes = "prototypes"
-    blockwise = "blockwise"
-    grid = "grid"
-    none = "none"
-
-
-class NetworkTask(StrEnum):
-    """What the network is asked for."""
-
-    predict = "predict"
-    reconstruct = "reconstruct"
-
-
-TASK_HELP = "What the network makes: " + "; ".join(f"{name}: {what}" for name, what in TASKS.items()) + "."
-MEMORY_HELP = "Memory of normality: " + "; ".join(f"{name}: {what}" for name, what in MEMORIES.items()) + "."
 
 
 class RowFormat(StrEnum):
@@ -106,65 +75,7 @@ def memwatch(
         raise typer.Exit(EXIT_USAGE)
 
 
-@app.command()
-def train(
-    footage: Annotated[
-        list[str],
-        typer.Argument(metavar="FOOTAGE", help="Normal footage: video files, folders of frames, a data set."),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Model file to write.", metavar="FILE")],
-    preset: Annotated[
-        Preset, typer.Option(help="Size of network and schedule; plain only predicts, paper is MNAD as published.")
-    ] = Preset.base,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.05, metavar="N", help="Fit the schedule into this many minutes.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train for this many steps.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps and footage: same model.")
-    ] = 0,
-    network_task: Annotated[
-        NetworkTask, typer.Option("--task", help=TASK_HELP)
-    ] = NetworkTask.predict,
-    memory: Annotated[MemoryKind | None, typer.Option(help=MEMORY_HELP + " [default: the preset's]")] = None,
-    memory_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the memory, as items=50; repeatable.")
-    ] = None,
-    per_day: Annotated[
-        float, typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold.")
-    ] = 1.0,
-    fps: Fps = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a model file that exists.")] = False,
-) -> int:
-    """Learn what is normal from normal footage.
-
-    \b
-    Example:
-      memwatch train monday.mp4 tuesday.mp4 --out models/yard.safetensors --minutes 30
-    """
-    if minutes is not None and steps is not None:
-        raise typer.BadParameter("give --minutes or --steps, not both", param_hint="--steps")
-    from memwatch.tasks.train import train as task
-
-    report = task(
-        footage,
-        out,
-        preset=preset.value,
-        minutes=minutes,
-        steps=steps,
-        resume=resume,
-        seed=seed,
-        network_task=network_task.value,
-        memory=None if memory is None else memory.value,
-        memory_options=memory_option or (),
-        per_day=per_day,
-        fps=fps,
-        force=force,
-        progress=console.progress(),
-    )
-    console.show(report)
-    return EXIT_DONE
+cli_train.add_to(app)
 
 
 @app.command()
@@ -305,50 +216,6 @@ def evaluate(
     )
     console.show(report, form)
     return report.exit_code
-
-
-@app.command()
-def calibrate(
-    model: Annotated[Path, typer.Argument(help="Model file made by train.", metavar="MODEL")],
-    footage: Annotated[list[str], typer.Argument(metavar="FOOTAGE", help="Normal footage of the same camera.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Model file to write. [default: the one given]", metavar="FILE")
-    ] = None,
-    per_day: Annotated[
-        float, typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold.")
-    ] = 1.0,
-    held_out: Annotated[
-        bool, typer.Option("--held-out", help="The footage is what train had: use only what it kept apart.")
-    ] = False,
-    leave_out_events: Annotated[
-        bool, typer.Option("--leave-out-events", help="Cut out what stands far above the rest of the footage.")
-    ] = False,
-    fps: Fps = None,
-    form: Form = ReportFormat.auto,
-) -> int:
-    """Fit a model's score and threshold to normal footage anew.
-
-    All of the footage counts as unseen, unless --held-out says otherwise. The threshold is set so that footage like it
-    raises as many events as the budget allows; what its length cannot prove is said.
-
-    \b
-    Example:
-      memwatch calibrate models/yard.safetensors winter.mp4 --false-alarms-per-day 5
-    """
-    from memwatch.tasks.recalibrate import recalibrate as task
-
-    report = task(
-        model,
-        footage,
-        out=out,
-        per_day=per_day,
-        held_out=held_out,
-        leave_out_events=leave_out_events,
-        fps=fps,
-        progress=console.progress(),
-    )
-    console.show(report, form)
-    return EXIT_DONE
 
 
 @app.command()

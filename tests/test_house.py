@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "memwatch"
 
 LEVELS = {
-    "cli": 8, "cli_pages": 8, "options": 8, "__main__": 8, "console": 8, "process": 8,
+    "cli": 8, "cli_pages": 8, "cli_train": 8, "options": 8, "__main__": 8, "console": 8, "process": 8,
     "tasks": 7,
     "pipeline": 6,
     "sinks": 5,

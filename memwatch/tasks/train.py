@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.model import MemoryState, Model, Predictor, save_model
+from memwatch.model import MemoryState, Model, Predictor, load_model, save_model
 from memwatch.scoring import FALSE_ALARMS_PER_DAY
 from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
@@ -89,6 +89,7 @@ def train(
     per_day: float = FALSE_ALARMS_PER_DAY,
     fps: float | None = None,
     force: bool = False,
+    start: Path | None = None,
     progress: Progress,
 ) -> TrainReport:
     """Learn what is normal in `footage` and write a calibrated model to `out`.
@@ -96,23 +97,34 @@ def train(
     `minutes` is the whole command's budget, reading and calibration included; `steps` trains an exact number of steps
     instead, which is what makes two runs with one seed equal. A checkpoint lies beside `out` until the model does;
     `resume` goes on from it.
-    The threshold is meant for `per_day` false alarms a day.
+    The threshold is meant for `per_day` false alarms a day. `start` is a model to go on from instead of a new one: its
+    network and memory are taken over, what its head knows of places is not.
     """
     check_budget(per_day)
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
+    other = load_model(start) if start else None
     width, height, gray = look(footage, fps=fps)
-    config = model_config(preset, (width, height), gray=gray, memory=memory, task=network_task, options=memory_options)
+    config = (
+        other.config
+        if other
+        else model_config(
+            preset, (width, height), gray=gray, memory=memory, task=network_task, options=memory_options
+        )
+    )
     clips = read_footage(footage, config, fps=fps, progress=progress)
     torch.manual_seed(seed)
-    net = Predictor(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = _elsewhere(other.net) if other else Predictor(config)
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = _Run(
         net,
         _optimiser(net, schedule),
-        net.memory.new_state(),
+        other.state if other else net.memory.new_state(),
         schedule,
         "",
-        wanted=config.to_dict() | {"seed": seed, "minutes": minutes, "steps": steps, "fps": fps, "clips": clips.names},
+        wanted=config.to_dict()
+        | {"seed": seed, "minutes": minutes, "steps": steps, "fps": fps, "clips": clips.names}
+        | ({"start": other.id} if other else {}),
     )
     if resume:
         run.state, meta = load_checkpoint(checkpoint, net, run.optimiser, run.wanted)
@@ -131,7 +143,8 @@ def train(
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
     held = calibrate(model, clips, scene, per_day=per_day, progress=progress)
     model.card = card(
-        preset=preset,
+        preset=config.preset,
+        **({"adapted_from": other.id} if other else {}),
         footage=clips.names,
         footage_colour="gray" if gray else "colour",
         footage_seconds=round(clips.seconds, 1),
@@ -158,6 +171,13 @@ def train(
         pictures,
         clips.problems,
     )
+
+
+def _elsewhere(net: Predictor) -> Predictor:
+    """The network without what it knows of its camera's places."""
+    if net.head and net.head.scene:
+        torch.nn.init.zeros_(net.head.places)
+    return net
 
 
 def _plan(

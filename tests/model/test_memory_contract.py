@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from memwatch.cli import MemoryKind
+from memwatch.cli_train import MemoryKind
 from memwatch.config import MEMORIES
 from memwatch.errors import UsageError
 from memwatch.model import Features, Memory, MemoryState, build_memory
