@@ -83,6 +83,9 @@ def train(
     ] = None,
     per_day: PerDay = 1.0,
     fps: Fps = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start from random weights, not from a head that has seen people.")
+    ] = False,
     force: Force = False,
 ) -> int:
     """Learn what is normal from normal footage.
@@ -108,6 +111,7 @@ def train(
         memory_options=memory_option or (),
         per_day=per_day,
         fps=fps,
+        from_scratch=from_scratch,
         force=force,
         progress=console.progress(),
     )

@@ -3,6 +3,7 @@
 from memwatch.model.file import Model, load_model, save_model
 from memwatch.model.memory import Features, Memory, MemoryState, Read, build_memory, options_of
 from memwatch.model.predictor import Predictor
+from memwatch.model.start import begin
 
 __all__ = [
     "Features",
@@ -11,6 +12,7 @@ __all__ = [
     "Model",
     "Predictor",
     "Read",
+    "begin",
     "build_memory",
     "load_model",
     "options_of",

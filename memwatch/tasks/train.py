@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.model import MemoryState, Model, Predictor, load_model, save_model
+from memwatch.model import MemoryState, Model, Predictor, begin, load_model, save_model
 from memwatch.scoring import FALSE_ALARMS_PER_DAY
 from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
@@ -90,6 +90,7 @@ def train(
     fps: float | None = None,
     force: bool = False,
     start: Path | None = None,
+    from_scratch: bool = False,
     progress: Progress,
 ) -> TrainReport:
     """Learn what is normal in `footage` and write a calibrated model to `out`.
@@ -98,12 +99,14 @@ def train(
     instead, which is what makes two runs with one seed equal. A checkpoint lies beside `out` until the model does;
     `resume` goes on from it.
     The threshold is meant for `per_day` false alarms a day. `start` is a model to go on from instead of a new one: its
-    network and memory are taken over, what its head knows of places is not.
+    network and memory are taken over, what its head knows of places is not. A new one's head begins as `model/start.py`
+    has it, if it is of that shape, unless `from_scratch`.
     """
     check_budget(per_day)
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
     other = load_model(start) if start else None
+    origin = other.id if other else None
     width, height, gray = look(footage, fps=fps)
     config = (
         other.config
@@ -115,6 +118,7 @@ def train(
     clips = read_footage(footage, config, fps=fps, progress=progress)
     torch.manual_seed(seed)
     net = _elsewhere(other.net) if other else Predictor(config)
+    begun = bool(not other and not from_scratch and net.head and begin(net.head))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = _Run(
         net,
@@ -124,7 +128,7 @@ def train(
         "",
         wanted=config.to_dict()
         | {"seed": seed, "minutes": minutes, "steps": steps, "fps": fps, "clips": clips.names}
-        | ({"start": other.id} if other else {}),
+        | {"start": origin, "from_scratch": from_scratch},
     )
     if resume:
         run.state, meta = load_checkpoint(checkpoint, net, run.optimiser, run.wanted)
@@ -144,7 +148,7 @@ def train(
     held = calibrate(model, clips, scene, per_day=per_day, progress=progress)
     model.card = card(
         preset=config.preset,
-        **({"adapted_from": other.id} if other else {}),
+        **({"adapted_from": origin} if origin else {"head_from": "the start" if begun else "scratch"}),
         footage=clips.names,
         footage_colour="gray" if gray else "colour",
         footage_seconds=round(clips.seconds, 1),
