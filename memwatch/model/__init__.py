@@ -1,6 +1,7 @@
 """The network, its memories and the model file."""
 
 from memwatch.model.file import Model, load_model, save_model
+from memwatch.model.head import OddityHead
 from memwatch.model.memory import Features, Memory, MemoryState, Read, build_memory, options_of
 from memwatch.model.predictor import Predictor
 from memwatch.model.start import begin
@@ -10,6 +11,7 @@ __all__ = [
     "Memory",
     "MemoryState",
     "Model",
+    "OddityHead",
     "Predictor",
     "Read",
     "begin",

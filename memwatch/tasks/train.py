@@ -108,13 +108,8 @@ def train(
     other = load_model(start) if start else None
     origin = other.id if other else None
     width, height, gray = look(footage, fps=fps)
-    config = (
-        other.config
-        if other
-        else model_config(
-            preset, (width, height), gray=gray, memory=memory, task=network_task, options=memory_options
-        )
-    )
+    wanted: dict[str, Any] = {"memory": memory, "task": network_task, "options": memory_options}
+    config = other.config if other else model_config(preset, (width, height), gray=gray, **wanted)
     clips = read_footage(footage, config, fps=fps, progress=progress)
     torch.manual_seed(seed)
     net = _elsewhere(other.net) if other else Predictor(config)
