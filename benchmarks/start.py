@@ -33,4 +33,6 @@ def main(path: Path) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m benchmarks.start MODEL")
     sys.exit(main(Path(sys.argv[1])))

@@ -84,7 +84,7 @@ def train(
     per_day: PerDay = 1.0,
     fps: Fps = None,
     from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Start from random weights, not from a head that has seen people.")
+        bool, typer.Option("--from-scratch", help="Random weights for base's head, not those of one that saw people.")
     ] = False,
     force: Force = False,
 ) -> int:

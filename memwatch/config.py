@@ -97,7 +97,7 @@ class ModelConfig(Strict):
     """Everything about a network that its weights alone don't say. Stored in the model file."""
 
     preset: str
-    """small, base or paper: where the defaults came from."""
+    """small, base, plain or paper: where the defaults came from."""
     width: int
     """Input width in pixels, a multiple of stem · 2^levels and of the head's cells of 8."""
     height: int
@@ -150,6 +150,7 @@ class ModelConfig(Strict):
         check(self.stem in (1, 2, 4), "stem must be 1, 2 or 4")
         check(self.task in TASKS, f"unknown task '{self.task}'", f"choose one of {', '.join(TASKS)}")
         check(self.memory in MEMORIES, f"unknown memory '{self.memory}'", f"choose one of {', '.join(MEMORIES)}")
+        check(isinstance(self.options, dict), f"options must be a table of settings, not {self.options!r}")
         check(
             not self.options or self.memory not in ("mnad", "none"), f"memory {self.memory} has no options of that kind"
         )

@@ -46,10 +46,12 @@ def regions(map: Grid, level: float, size: tuple[int, int]) -> tuple[Region, ...
     fine = _upsample(map, outline, size)
     free = np.ones(fine.shape, np.uint8)
     found: list[Region] = []
-    for cell in _peaks(map, level)[: 2 * MOST]:
+    for cell in _peaks(map, level):
         at = _middle(cell, map.shape, fine.shape)
         if not free[at]:
             continue
+        if len(found) == 2 * MOST:
+            break
         peak = float(map[cell])
         # Labels per pixel, and (x, y, width, height, area) per part; of these the one that holds the peak.
         _, labels, stats, _ = cv2.connectedComponentsWithStats(

@@ -91,8 +91,11 @@ def load_model(path: Path) -> Model:
     """
     meta, tensors = _read(path)
     config = _config(meta["model"], path)
-    with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in Predictor(config).state_dict().items()}
+    try:
+        with torch.device("meta"):
+            shapes = {name: tensor.shape for name, tensor in Predictor(config).state_dict().items()}
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.remedy or "train the model anew") from None
     weights = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
     wanted = {name: shape for name, shape in shapes.items() if not name.endswith("num_batches_tracked")}
     if {name: value.shape for name, value in weights.items()} != wanted:

@@ -11,6 +11,7 @@ from memwatch.config import RegionConfig
 from memwatch.events import Tracker, of_size, regions, with_cues
 from memwatch.runtime import Runtime
 from memwatch.scoring import (
+    SLOW,
     Calibration,
     Persistence,
     SceneReader,
@@ -121,7 +122,10 @@ class Detector:
     def _observe(self, clip: Clip, prediction: Prediction, view: SceneView | None) -> Observation:
         error = squared_error(prediction.frame, clip.target)
         cues = read_cues(self.calibration.cues, clip, prediction, error, view.novelty if view else None)
-        rarity = self._lasting.push(self.calibration.rarity(cues), clip.frame.seconds)
+        rarity = self.calibration.rarity(cues)
+        # A slow cue lasts by itself, and its threshold was set as it is.
+        moment = {name: values for name, values in rarity.items() if name not in SLOW}
+        rarity |= self._lasting.push(moment, clip.frame.seconds)
         grid = self.calibration.map(rarity)
         value = float(grid.max())
         regularity = regularity_error(error)

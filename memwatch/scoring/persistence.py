@@ -17,7 +17,9 @@ from memwatch.types import Grid
 HALF_LIFE_S = 0.1
 """After so long a moment counts half: a frame of a camera with ten a second. (docs/log.md has others.)"""
 NEAR = np.ones((3, 3), np.uint8)
-"""Cells between which a thing may pass from one frame to the next."""
+"""Cells between which a thing may pass in about that time."""
+PASSES = 0.75
+"""So many half-lives make a pass possible: a fast camera's frames lie too near to each other for one each."""
 MOST = 1.5
 """Times that what was may raise what is now."""
 
@@ -29,6 +31,7 @@ class Persistence:
         self._half_life = half_life
         self._before: dict[str, Grid] = {}
         self._at = 0.0
+        self._since = 0.0
 
     def push(self, maps: dict[str, Grid], seconds: float) -> dict[str, Grid]:
         """The maps (gh, gw), >= 0, at a time: as much of each as time has gone by, the rest from before."""
@@ -36,16 +39,20 @@ class Persistence:
             return maps
         elapsed, self._at = seconds - self._at, seconds
         kept = np.float32(0.5 ** (elapsed / self._half_life)) if self._before and elapsed >= 0 else np.float32(0)
-        self._before = {name: self._lasting(name, now, kept) for name, now in maps.items()}
+        self._since += elapsed
+        passes = not 0 <= self._since < PASSES * self._half_life
+        self._since = 0.0 if passes else self._since
+        self._before = {name: self._lasting(name, now, kept, passes=passes) for name, now in maps.items()}
         return dict(self._before)
 
     def forget(self) -> None:
         """At a break in the stream."""
         self._before = {}
 
-    def _lasting(self, name: str, now: Grid, kept: np.float32) -> Grid:
+    def _lasting(self, name: str, now: Grid, kept: np.float32, *, passes: bool) -> Grid:
         before = self._before.get(name)
         if before is None:
             return now
-        mixed: NDArray[np.float32] = np.minimum(now + kept * (cv2.dilate(before, NEAR) - now), np.float32(MOST) * now)
+        was = cv2.dilate(before, NEAR) if passes else before
+        mixed: NDArray[np.float32] = np.minimum(now + kept * (was - now), np.float32(MOST) * now)
         return mixed

@@ -21,7 +21,11 @@ def adapt(
     """A model of another camera from `model` and about a minute of its normal `footage`; `how` as for `train`."""
     if minutes is None and steps is None:
         minutes = MINUTES
-    preset = load_model(model).config.preset
-    if preset not in PRESETS or PRESETS[preset].epochs:
-        raise UsageError(f"{model}: a model of the preset {preset} cannot be adapted", "train one with --preset base")
-    return train(footage, out, preset=preset, minutes=minutes, steps=steps, start=model, **how)
+    config = load_model(model).config
+    if config.preset not in PRESETS or PRESETS[config.preset].epochs:
+        raise UsageError(
+            f"{model}: a model of the preset {config.preset} cannot be adapted", "train one with --preset base"
+        )
+    if config.head_width and not config.head_scene:
+        raise UsageError(f"{model}: a model of an older version cannot be adapted", "train one with this version")
+    return train(footage, out, preset=config.preset, minutes=minutes, steps=steps, start=model, **how)

@@ -65,7 +65,7 @@ def model_config(
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
     config = replace(config, task=task, memory=memory or config.memory)
-    return with_options(config, options) if options else config
+    return with_options(config, options)
 
 
 MNAD_OPTIONS = ("items", "temperature", "update", "rate")
@@ -73,7 +73,8 @@ MNAD_OPTIONS = ("items", "temperature", "update", "rate")
 
 
 def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
-    """The config with settings NAME=VALUE of its memory; UsageError for those that it does not have or cannot take."""
+    """The config with all settings of its memory, those NAME=VALUE among them; UsageError for what it does not have or
+    cannot take. The defaults are kept too, so that a later version's others change no model."""
     own: type[Strict] = options_of(config.memory) or ModelConfig
     known = {f.name: str(f.type) for f in fields(own)}  # type: ignore[arg-type]
     if own is ModelConfig:
@@ -92,8 +93,7 @@ def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
             raise UsageError(f"memory {config.memory}: '{name}' should be {known[name]}, not '{text}'") from None
     if own is ModelConfig:
         return replace(config, **values)
-    own.from_dict(values, f"memory {config.memory}")
-    return replace(config, options=values)
+    return replace(config, options=own.from_dict(values, f"memory {config.memory}").to_dict())
 
 
 def fitted(size: tuple[int, int], area: int, unit: int = 16) -> tuple[int, int]:

@@ -51,7 +51,7 @@ FAST = (1.8, 3.5)
 MOVES = 6.0
 """Levels of change between a clip's last frames, in a small window, above which something moves."""
 RECOLOURED = 0.35
-"""Share of the pasted figures that wear other colours, normal ones too: a few minutes show few clothes."""
+"""Share of the figures cut out and pasted that wear other colours, normal ones too: a few minutes show few clothes."""
 TRIES = 4
 """Moments looked at for one that serves."""
 STAYS_S = 3.0

@@ -324,6 +324,8 @@ def _step(run: _Run, batch: Pixels, odd: OddBatch | None = None) -> float | None
     """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, None where this step was the
     head's alone, NaN if any loss is not finite (nothing is updated then)."""
     net = run.net
+    # What a step draws is its own, resumed or not.
+    torch.manual_seed((run.wanted.get("seed", 0) + 7919 * run.step) % 2**63)
     run.optimiser.zero_grad(set_to_none=True)
     # The predictor is near its end after minutes, the head goes on learning: it gets every step, the other some.
     predicts = odd is None or run.step % PREDICTOR_EVERY == 0

@@ -154,3 +154,12 @@ def test_what_reaches_a_high_level_is_drawn_to_its_outline() -> None:
     (only,) = regions(map, 6.0, SIZE)
     np.testing.assert_allclose(only.box, (50, 40, 90, 80), atol=7)
     assert only.peak == pytest.approx(7.0)
+
+
+def test_many_peaks_of_one_thing_leave_room_for_another() -> None:
+    map = np.random.default_rng(0).uniform(8.0, 9.0, (32, 48)).astype(np.float32)
+    map[:, 40:] = 0
+    map[10, 45] = 8.0
+    found = regions(map, 6.0, (480, 320))
+    assert len(found) == 2
+    assert found[1].box == (450, 100, 460, 110)

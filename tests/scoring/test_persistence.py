@@ -62,3 +62,12 @@ def test_what_flickers_ends_lower_than_what_stays() -> None:
     flickering = run([spot(8 if i % 3 == 0 else 1) for i in range(12)])
     staying = run([spot(8) for _ in range(12)])
     assert max(grid[2, 3] for grid in flickering[1:]) < 5 < staying[-1][2, 3]
+
+
+def test_a_fast_camera_s_things_pass_no_faster() -> None:
+    """Three cells in five frames of a camera with fifty a second are another thing."""
+    maps = [spot(8), *[spot(1)] * 4, spot(6, column=6)]
+    *_, last = run(maps, TENTH / 5)
+    assert last[2, 6] < 6
+    slow = run([spot(8), spot(6, column=4)], TENTH)[-1]
+    assert slow[2, 4] > 6
