@@ -187,8 +187,8 @@ class Witness:
         if not len(similarity):
             return
         nearest = similarity.argmax(axis=0)
-        for number, each in enumerate(similarity):
-            own = np.where(nearest == number, each, -np.inf)
+        for number in map(int, np.unique(nearest)):
+            own = np.where(nearest == number, similarity[number], -np.inf)
             row, column = np.unravel_index(int(own.argmax()), own.shape)
             value = float(own[row, column])
             if value > self._best.get(number, (-np.inf,))[0]:

@@ -37,7 +37,7 @@ Panel = tuple[str, NDArray[Any], str]
 
 def draw(what: Explanation, config: ModelConfig) -> Figure:
     """Inputs, prediction, error, each cue's map, their sum with its boxes, the memory's items, and a caption."""
-    panels = [*_inputs(what, config), *_answers(what)]
+    panels = [*_inputs(what, config), *_answers(what, config)]
     height, width = what.observation.size[::-1]
     across = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
     row = TITLE + across * height / width + GAP
@@ -80,17 +80,18 @@ def _inputs(what: Explanation, config: ModelConfig) -> list[Panel]:
     return [*((name, shown(frame), MUTED) for name, frame in zip(names, frames, strict=True)), own]
 
 
-def _answers(what: Explanation) -> list[Panel]:
+def _answers(what: Explanation, config: ModelConfig) -> list[Panel]:
     """What was predicted, how far that was off, what each cue made of it, and all together."""
     seen, image = what.observation, what.clip.frame.image
     threshold = seen.score.threshold
     error = np.clip(np.sqrt(what.error) / 0.3, 0, 1)
+    made = "predicted" if config.task == "predict" else "reconstructed"
     panels: list[Panel] = [
-        ("predicted", shown(what.prediction.frame), MUTED),
+        (made, shown(what.prediction.frame), MUTED),
         (f"error (PSNR {seen.score.psnr:.1f} dB)", error, MUTED),
     ]
-    if what.items:
-        far = what.prediction.distance
+    far = what.prediction.distance
+    if far.any():
         panels.append((f"distance to the memory: mean {far.mean():.3f}", far / max(float(far.max()), 1e-9), MUTED))
     for name, grid in seen.cues.items():
         colour = ALARM if float(grid.max()) > threshold else MUTED
