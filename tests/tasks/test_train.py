@@ -343,8 +343,8 @@ def test_settings_of_a_memory_are_taken_by_name() -> None:
         return model_config("small", (WIDTH, HEIGHT), gray=True, memory=memory, options=options)
 
     assert made("mnad", "items=30", "rate=0.1").items == 30
-    assert made("memae", "items=50", "shrink=2").options == {"items": 50, "shrink": 2.0}
-    assert made("grid").options == {}
+    assert made("memae", "items=50", "shrink=2").options == {"items": 50, "shrink": 2.0, "temperature": 0.1}
+    assert made("grid").options == {"local": 8, "whole": 4}  # defaults too: a later version's may be others
 
 
 @pytest.mark.parametrize(
