@@ -142,8 +142,6 @@ def adapt(
     Example:
       memwatch adapt models/yard.safetensors gate.mp4 --out models/gate.safetensors
     """
-    if minutes is not None and steps is not None:
-        raise typer.BadParameter("give --minutes or --steps, not both", param_hint="--steps")
     from memwatch.tasks.adapt import adapt as task
 
     report = task(

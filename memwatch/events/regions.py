@@ -83,7 +83,7 @@ def _upsample(map: Grid, level: float, size: tuple[int, int]) -> Grid:
         np.float32,
     )
     over = np.nonzero(map >= level)
-    middle = tuple((2 * at + 1) * fine.shape[a] // (2 * map.shape[a]) for a, at in enumerate(over))
+    middle = _middle((over[0], over[1]), map.shape, fine.shape)
     fine[middle] = np.maximum(fine[middle], map[over])
     # Interpolation may round a hair above the highest cell.
     return np.asarray(np.minimum(fine, map.max()), np.float32)
@@ -108,8 +108,8 @@ def _peaks(map: Grid, level: float) -> list[tuple[int, int]]:
     return sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda cell: -float(map[cell]))
 
 
-def _middle(cell: tuple[int, int], grid: tuple[int, ...], fine: tuple[int, ...]) -> tuple[int, int]:
-    """The working pixel in the middle of a cell."""
+def _middle(cell: tuple[Any, Any], grid: tuple[int, ...], fine: tuple[int, ...]) -> tuple[Any, Any]:
+    """The working pixel in the middle of a cell (row, column), or of each of many, given as arrays."""
     i, j = cell
     return (2 * i + 1) * fine[0] // (2 * grid[0]), (2 * j + 1) * fine[1] // (2 * grid[1])
 
