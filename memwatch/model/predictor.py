@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor, nn
 
 from memwatch.config import ModelConfig
@@ -36,14 +39,17 @@ class Predictor(nn.Module):
                 grid=(config.height // CELL, config.width // CELL),
             )
 
-    def seen(self, clips: Tensor) -> Tensor:
-        """What of whole clips (B, (T+1)·C, h, w), the target last, the network is shown: all before the target, or the
-        target, where that is to be reconstructed."""
+    def features(self, clips: Tensor) -> Features:
+        """What the encoder says of whole clips (B, (T+1)·C, h, w), the target last. It is shown all before the target,
+        or the target, where that is to be reconstructed."""
         channels = self.config.channels
-        return clips[:, :-channels] if self.config.task == "predict" else clips[:, -channels:]
+        target = clips[:, -channels:]
+        shown = clips[:, :-channels] if self.config.task == "predict" else target
+        said: Features = self.encoder(shown.contiguous(memory_format=torch.channels_last))
+        return replace(said, judged=target)
 
-    def forward(self, shown: Tensor, state: MemoryState) -> tuple[Tensor, Read, Features]:
-        """What is `seen` to the frame (B, C, h, w), what was read, and the features it was read for."""
-        features = self.encoder(shown)
+    def forward(self, clips: Tensor, state: MemoryState) -> tuple[Tensor, Read, Features]:
+        """Whole clips to the predicted target (B, C, h, w), what was read, and the features it was read for."""
+        features = self.features(clips)
         read = self.memory.read(features, state)
         return self.decoder(read.decoder_input, read.skips), read, features

@@ -37,7 +37,7 @@ class TorchRuntime:
         net = self._net
         whole = torch.from_numpy(np.stack([np.concatenate((clip.inputs, clip.target)) for clip in clips]))
         with torch.inference_mode():
-            features = net.encoder(net.seen(whole).contiguous(memory_format=torch.channels_last))
+            features = net.features(whole)
             reads: list[Read] = []
             done = 0
             # Encoder and decoder serve all clips at once; the memory is read once for each run of equal states.
@@ -83,7 +83,8 @@ class TorchRuntime:
 
 def _part(features: Features, first: int, last: int) -> Features:
     """Those of some clips of a batch."""
-    return Features(features.query[first:last], tuple(skip[first:last] for skip in features.skips))
+    judged = None if features.judged is None else features.judged[first:last]
+    return Features(features.query[first:last], tuple(skip[first:last] for skip in features.skips), judged)
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

@@ -6,72 +6,35 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
-from math import cos, floor, isfinite, pi
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.model import MemoryState, Model, Predictor, begin, load_model, save_model
+from memwatch.model import Features, Model, Predictor, begin, load_model, save_model
 from memwatch.scoring import FALSE_ALARMS_PER_DAY
 from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
 from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
 from memwatch.tasks.crops import Crops, Pixels
-from memwatch.tasks.footage import look, read_footage
+from memwatch.tasks.footage import Footage, look, read_footage
 from memwatch.tasks.interrupts import HeldSignals
 from memwatch.tasks.pictures import draw_loss, draw_predictions
 from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.pseudo import OddBatch, PseudoAnomalies
 from memwatch.tasks.scenes import learn_scene
+from memwatch.tasks.step import Run, faster_precision, optimiser_for, set_rate, train_step
 from memwatch.tasks.train_report import TrainReport
 
-WARM_UP_STEPS = 100
-WEIGHT_DECAY = 1e-4
-PREDICTOR_EVERY = 4
-"""Steps of the head for one of the predictor, where there is a head."""
-CLIP_NORM = 1.0
-HEAD_RATE = 2e-3
-POSITIVE_WEIGHT = 5.0
-"""Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
-PRECISION_TRIAL_STEPS = 3
+SETTLED_ON = 200
+"""Held-out frames that a memory settles on."""
 SCENE_SECONDS = 0.0015
 """What learning the scene takes for each frame of the footage, a slow core assumed."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """A training under way."""
-
-    net: Predictor
-    optimiser: torch.optim.Optimizer
-    state: MemoryState
-    schedule: Schedule
-    precision: str
-    wanted: dict[str, Any]
-    step: int = 0
-    elapsed: float = 0.0
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    """(step, mean loss) of each epoch."""
-    recent: list[float] = field(default_factory=list)
-    """Losses of the epoch under way."""
-
-    def meta(self) -> dict[str, Any]:
-        return self.wanted | {
-            "step": self.step,
-            "elapsed": self.elapsed,
-            "losses": self.losses,
-            "recent": self.recent,
-            "precision": self.precision,
-        }
 
 
 def train(
@@ -115,9 +78,9 @@ def train(
     net = _elsewhere(other.net) if other else Predictor(config)
     begun = bool(not other and not from_scratch and net.head and begin(net.head))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = _Run(
+    run = Run(
         net,
-        _optimiser(net, schedule),
+        optimiser_for(net, schedule),
         other.state if other else net.memory.new_state(),
         schedule,
         "",
@@ -137,9 +100,11 @@ def train(
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
     if not run.precision:
         # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
-        run.precision = _faster_precision(run, crops) if budget else "fp32"
+        run.precision = faster_precision(run, crops) if budget else "fp32"
     _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
+    with torch.inference_mode():
+        model.net.memory.settle(_held_out(model, clips))
     held = calibrate(model, clips, scene, per_day=per_day, progress=progress)
     model.card = card(
         preset=config.preset,
@@ -208,17 +173,8 @@ def _plan(
     return PRESETS[preset], checkpoint
 
 
-def _optimiser(net: Predictor, schedule: Schedule) -> torch.optim.Optimizer:
-    if schedule.epochs:  # as published
-        return torch.optim.Adam(net.parameters(), schedule.rate)
-    head = list(net.head.parameters()) if net.head else []
-    rest = [p for name, p in net.named_parameters() if not name.startswith("head.")]
-    groups = [{"params": part} for part in (rest, head) if part]
-    return torch.optim.AdamW(groups, schedule.rate, weight_decay=WEIGHT_DECAY)
-
-
 def _loop(
-    run: _Run,
+    run: Run,
     crops: Crops,
     pseudo: PseudoAnomalies | None,
     checkpoint: Path,
@@ -244,8 +200,9 @@ def _loop(
                 done = run.step / total if total else (before + time.monotonic() - began) / max(budget - reserve, 1e-9)
                 if done >= 1:
                     break
-                _set_rate(run, done)
-                loss = _step(run, batch, odd)
+                set_rate(run, done)
+                run.net.memory.at(done)
+                loss = train_step(run, batch, odd)
                 if loss is not None and not isfinite(loss):
                     raise _not_finite(run.step, checkpoint)
                 shown = run.elapsed
@@ -271,14 +228,14 @@ def _loop(
     progress.done()
 
 
-def _end_epoch(run: _Run, checkpoint: Path) -> None:
+def _end_epoch(run: Run, checkpoint: Path) -> None:
     if run.recent:
         run.losses.append((run.step, sum(run.recent) / len(run.recent)))
         run.recent.clear()
     _save(run, checkpoint)
 
 
-def _save(run: _Run, checkpoint: Path) -> None:
+def _save(run: Run, checkpoint: Path) -> None:
     save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
 
 
@@ -290,7 +247,7 @@ def _not_finite(step: int, checkpoint: Path) -> MemwatchError:
 
 
 def _batches(
-    run: _Run, crops: Crops, pseudo: PseudoAnomalies | None, per_epoch: int
+    run: Run, crops: Crops, pseudo: PseudoAnomalies | None, per_epoch: int
 ) -> Iterator[tuple[Pixels, OddBatch | None]]:
     """Batches from the current step on, for the predictor and the head, drawn one ahead on a thread of their own."""
 
@@ -310,84 +267,19 @@ def _batches(
             yield batch
 
 
-def _set_rate(run: _Run, done: float) -> None:
-    if run.schedule.epochs:  # as published: cosine, stepped once an epoch
-        epoch = floor(done * run.schedule.epochs + 1e-6)
-        factor = (1 + cos(pi * min(1.0, epoch / run.schedule.epochs))) / 2
-    else:
-        factor = (1 + cos(pi * min(1.0, done))) / 2 * min(1.0, (run.step + 1) / WARM_UP_STEPS)
-    for group, rate in zip(run.optimiser.param_groups, (run.schedule.rate, HEAD_RATE), strict=False):
-        group["lr"] = rate * factor
+def _held_out(model: Model, clips: Footage) -> Iterator[Features]:
+    """What the encoder says of held-out frames, spread evenly."""
+    targets = clips.targets(model.config, held=True)
+    for number, index in targets[:: max(1, len(targets) // SETTLED_ON)]:
+        clip = clips.recordings[number].clip(index, model.config)
+        yield model.net.features(torch.from_numpy(np.concatenate((clip.inputs, clip.target)))[None])
 
 
-def _step(run: _Run, batch: Pixels, odd: OddBatch | None = None) -> float | None:
-    """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, None where this step was the
-    head's alone, NaN if any loss is not finite (nothing is updated then)."""
-    net = run.net
-    # What a step draws is its own, resumed or not.
-    torch.manual_seed((run.wanted.get("seed", 0) + 7919 * run.step) % 2**63)
-    run.optimiser.zero_grad(set_to_none=True)
-    # The predictor is near its end after minutes, the head goes on learning: it gets every step, the other some.
-    predicts = odd is None or run.step % PREDICTOR_EVERY == 0
-    half = torch.autocast("cpu", torch.bfloat16) if run.precision == "bf16" else nullcontext()
-    with half:
-        total = _head_loss(net, odd) if odd is not None else torch.zeros(())
-    value, query = None, None
-    if predicts:
-        pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
-        channels = net.config.channels
-        with half:
-            predicted, read, features = net(net.seen(pixels), run.state)
-        query = features.query.float()
-        loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
-        total = total + loss + sum(net.memory.losses(replace(features, query=query), read, run.state).values())
-        value = float(loss.detach())
-    total.backward()  # type: ignore[no-untyped-call]
-    if not isfinite(float(total.detach())):
-        return float("nan")
-    if not run.schedule.epochs:
-        for group in run.optimiser.param_groups:
-            torch.nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
-    run.optimiser.step()
-    if query is not None:
-        run.state = net.memory.write(query, run.state)
-    return value
-
-
-def _head_loss(net: Predictor, odd: OddBatch) -> Tensor:
-    """Binary cross-entropy of each of the head's answers on a batch of pseudo-anomalies, summed. Ignored cells are
-    left out, and abnormal ones of the kinds that are other answers' to tell."""
-    assert net.head is not None
-    clips, rest, labels, weights = (torch.from_numpy(part) for part in (odd.clips, odd.rest, odd.labels, odd.weights))
-    logits = net.head(clips.contiguous(memory_format=torch.channels_last), rest, odd.at).float()
-    asked = torch.from_numpy(odd.asked)[..., None, None]
-    counts = weights[:, None] * (asked | (labels[:, None] == 0))
-    each = F.binary_cross_entropy_with_logits(
-        logits, labels[:, None].expand_as(logits), reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
-    )
-    return ((each * counts).sum(dim=(0, 2, 3)) / counts.sum(dim=(0, 2, 3)).clamp_min(1)).sum()
-
-
-def _faster_precision(run: _Run, crops: Crops) -> str:
-    """fp32 or bf16, whichever trains faster here: bf16 is three times slower on some processors that have it."""
-    batch = crops.draw(0) if crops.side else crops.whole(crops.epoch(0)[0])
-    took: dict[str, float] = {}
-    for precision in ("fp32", "bf16"):
-        net = deepcopy(run.net)
-        trial = _Run(net, _optimiser(net, run.schedule), dict(run.state), run.schedule, precision, {})
-        _step(trial, batch)
-        started = time.monotonic()
-        for _ in range(PRECISION_TRIAL_STEPS):
-            _step(trial, batch)
-        took[precision] = time.monotonic() - started
-    return min(took, key=lambda name: took[name])
-
-
-def _calibration_seconds(run: _Run, crops: Crops) -> float:
+def _calibration_seconds(run: Run, crops: Crops) -> float:
     """What calibration, pictures and writing will take, measured on one clip."""
     config, clips = run.net.config, crops.footage
     held = len(clips.targets(config, held=True))
-    clip = torch.zeros(1, config.inputs, config.height, config.width)
+    clip = torch.zeros(1, (config.clip_length + 1) * config.channels, config.height, config.width)
     net = run.net.eval()
     with torch.inference_mode():
         net(clip, run.state)

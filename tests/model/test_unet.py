@@ -69,7 +69,7 @@ def test_the_query_s_last_convolution_is_bare(paper: Predictor) -> None:
 )
 def test_shapes_at_any_width(settings: ModelConfig) -> None:
     net = tiny.network(settings)
-    clips = torch.rand(2, settings.clip_length * settings.channels, settings.height, settings.width) * 2 - 1
+    clips = torch.rand(2, (settings.clip_length + 1) * settings.channels, settings.height, settings.width) * 2 - 1
     frame, read, features = net(clips, net.memory.new_state())
     query = features.query
     deep = 2**settings.levels
@@ -128,7 +128,7 @@ def test_every_parameter_learns(memory: str, task: str) -> None:
     net = tiny.network(settings).train()
     state = net.memory.new_state()
     clips = torch.rand(2, settings.clip_length + 1, settings.height, settings.width)
-    frame, read, features = net(net.seen(clips), state)
+    frame, read, features = net(clips, state)
     assert net.head is not None
     odd = net.head(clips)
     (frame.square().mean() + odd.square().mean() + sum(net.memory.losses(features, read, state).values())).backward()
@@ -139,8 +139,11 @@ def test_a_reconstruction_is_shown_the_frame_itself_and_nothing_else() -> None:
     clips = torch.rand(1, 5, tiny.HEIGHT, tiny.WIDTH)
     for task, shown in (("predict", clips[:, :4]), ("reconstruct", clips[:, 4:])):
         net = tiny.network(tiny.config(task=task))
-        assert torch.equal(net.seen(clips), shown)
-        assert len(net.encoder(shown).skips) == (3 if task == "predict" else 0)
+        features = net.eval().features(clips)
+        torch.testing.assert_close(features.query, net.encoder(shown).query)
+        assert features.judged is not None
+        assert torch.equal(features.judged, clips[:, 4:])
+        assert len(features.skips) == (3 if task == "predict" else 0)
 
 
 def test_the_decoder_sees_the_skip_before_what_comes_from_below() -> None:
@@ -148,9 +151,9 @@ def test_the_decoder_sees_the_skip_before_what_comes_from_below() -> None:
     net = tiny.network(tiny.config())
     seen: list[torch.Tensor] = []
     net.decoder.levels[2].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    clips = torch.rand(1, 4, tiny.HEIGHT, tiny.WIDTH)
+    clips = torch.rand(1, 5, tiny.HEIGHT, tiny.WIDTH)
     with torch.no_grad():
-        features = net.encoder(clips)
+        features = net.features(clips)
         _, read, _ = net(clips, net.memory.new_state())
     torch.testing.assert_close(seen[0][:, :4], features.skips[0])
     torch.testing.assert_close(read.decoder_input[:, :32], torch.nn.functional.normalize(features.query, dim=1))

@@ -52,7 +52,7 @@ def test_folded_batch_norms_give_the_evaluated_network(changes: dict[str, object
     with torch.no_grad():
         inputs = torch.from_numpy(np.stack([clip.inputs for clip in clips]))
         targets = torch.from_numpy(np.stack([clip.target for clip in clips]))
-        frames, read, features = net(net.seen(torch.cat((inputs, targets), dim=1)), state)
+        frames, read, features = net(torch.cat((inputs, targets), dim=1), state)
         odd = net.head(torch.cat((inputs, targets), dim=1)) if net.head else None
     for i, prediction in enumerate(runtime.predict(clips, [state] * 3)):
         np.testing.assert_allclose(prediction.frame, frames[i], **CLOSE)

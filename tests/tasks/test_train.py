@@ -26,7 +26,8 @@ from memwatch.tasks.footage import Recording
 from memwatch.tasks.presets import model_config
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.pseudo import OddBatch
-from memwatch.tasks.train import TrainReport, _head_loss, train
+from memwatch.tasks.step import head_loss
+from memwatch.tasks.train import TrainReport, train
 from memwatch.types import ANSWERS
 from tests import tiny
 from tests.conftest import TRAINING, Trained, weights_of
@@ -103,7 +104,7 @@ def test_stopped_while_it_calibrates_it_need_not_train_again(
     with pytest.raises(KeyboardInterrupt):
         again(colour_model, out, progress=CtrlC("calibrating", 1))
     assert [path.name for path in tmp_path.iterdir()] == ["b.checkpoint.safetensors"]
-    monkeypatch.setattr(training, "_step", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "train_step", lambda *_: pytest.fail("trained again"))
     again(colour_model, out, resume=True)
     assert weights_of(out) == colour_model.weights
 
@@ -112,7 +113,7 @@ def test_a_signal_in_the_middle_of_a_step_waits_for_its_end(
     colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An optimiser stopped half-way would leave weights that no resumed run could reach."""
-    step, done = training._step, []
+    step, done = training.train_step, []
 
     def signalled(*arguments: Any) -> float:
         if len(done) == 7:
@@ -121,7 +122,7 @@ def test_a_signal_in_the_middle_of_a_step_waits_for_its_end(
         return done[-1]
 
     out = tmp_path / "b.safetensors"
-    monkeypatch.setattr(training, "_step", signalled)
+    monkeypatch.setattr(training, "train_step", signalled)
     listener = Recorder()
     with pytest.raises(KeyboardInterrupt):
         again(colour_model, out, progress=listener)
@@ -135,7 +136,7 @@ def test_a_signal_in_the_middle_of_a_step_waits_for_its_end(
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
     colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step, done = training._step, []
+    step, done = training.train_step, []
 
     def poisoned(run: Any, batch: Any, odd: Any = None) -> float:
         if run.step == EPOCH + 2:
@@ -145,7 +146,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
 
     out = tmp_path / "b.safetensors"
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_step", poisoned)
+        patched.setattr(training, "train_step", poisoned)
         with pytest.raises(MemwatchError, match=rf"not finite at step {EPOCH + 2}") as caught:
             again(colour_model, out)
     assert str(checkpoint_of(out)) in caught.value.remedy
@@ -157,7 +158,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
 def test_before_the_first_checkpoint_a_bad_loss_promises_none(
     colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_step", lambda *_: float("nan"))
+    monkeypatch.setattr(training, "train_step", lambda *_: float("nan"))
     with pytest.raises(MemwatchError, match="not finite at step 0") as caught:
         again(colour_model, tmp_path / "b.safetensors")
     assert "checkpoint" not in caught.value.remedy
@@ -275,15 +276,15 @@ def test_minutes_are_filled_by_a_clock(colour_model: Trained, tmp_path: Path, mo
     """With what calibration will need kept back, to the step. A stopwatch chooses the precision here, and only here: a
     number of steps must end in one model."""
     clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
-    step = training._step
+    step = training.train_step
 
     def timed(*arguments: Any) -> float:
         clock.now += 0.7
         return step(*arguments)
 
     monkeypatch.setattr(training, "time", clock)
-    monkeypatch.setattr(training, "_step", timed)
-    monkeypatch.setattr(training, "_faster_precision", lambda *_: "bf16")
+    monkeypatch.setattr(training, "train_step", timed)
+    monkeypatch.setattr(training, "faster_precision", lambda *_: "bf16")
     monkeypatch.setattr(training, "_calibration_seconds", lambda *_: 5.0)
     report = again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.2)
     assert report.steps == 10  # of 0.7 seconds each, in 12 - 5 seconds
@@ -335,7 +336,7 @@ def test_an_abnormal_cell_counts_only_for_the_answers_that_are_asked() -> None:
     odd = OddBatch(clips, np.zeros((1, 2, 8, 8), np.float32), labels, weights, asked, [(0, 0)])
     looks, others = (5 + 1 + 1) / 3, (1 + 1) / 2
     expected = math.log(2) * (looks + others * (len(ANSWERS) - 1))
-    assert float(_head_loss(net, odd).detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(head_loss(net, odd).detach()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_settings_of_a_memory_are_taken_by_name() -> None:

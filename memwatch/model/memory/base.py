@@ -7,6 +7,7 @@ each with a state of its own. What a memory learns by gradient is a weight like 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -24,6 +25,9 @@ class Features:
     """(B, D, h, w), the deepest."""
     skips: tuple[Tensor, ...] = ()
     """Those that the decoder gets beside it, shallowest first."""
+    judged: Tensor | None = None
+    """(B, C, H, W) in [-1, 1], the frame that is to be judged, for memories that know how pictures look. A `distance`
+    may depend on it; nothing that the decoder gets may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,16 @@ class Memory(nn.Module, ABC):
         """The state after having learned from `query`; the one given is left as it was. `rate` overrides the
         configured one."""
         return state
+
+    def tend(self, query: Tensor, state: MemoryState) -> MemoryState:
+        """In training, after `write`: put to use what of the state is of none."""
+        return state
+
+    def at(self, done: float) -> None:
+        """In training, before each step: how much of it is done, 0 … 1."""
+
+    def settle(self, held_out: Iterable[Features]) -> None:
+        """After training: learn from held-out normal footage how large its distances are."""
 
     def losses(self, features: Features, read: Read, state: MemoryState) -> dict[str, Tensor]:
         """Weighted training terms by name."""

@@ -1,0 +1,138 @@
+"""One step of a training: the predictor's loss, the head's, and what of a run must survive a stop."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from math import cos, floor, isfinite, pi
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from memwatch.model import MemoryState, Predictor
+from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.presets import Schedule
+from memwatch.tasks.pseudo import OddBatch
+
+WARM_UP_STEPS = 100
+WEIGHT_DECAY = 1e-4
+PREDICTOR_EVERY = 4
+"""Steps of the head for one of the predictor, where there is a head."""
+CLIP_NORM = 1.0
+HEAD_RATE = 2e-3
+POSITIVE_WEIGHT = 5.0
+"""Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
+PRECISION_TRIAL_STEPS = 3
+
+
+@dataclass(slots=True)
+class Run:
+    """A training under way."""
+
+    net: Predictor
+    optimiser: torch.optim.Optimizer
+    state: MemoryState
+    schedule: Schedule
+    precision: str
+    wanted: dict[str, Any]
+    step: int = 0
+    elapsed: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, mean loss) of each epoch."""
+    recent: list[float] = field(default_factory=list)
+    """Losses of the epoch under way."""
+
+    def meta(self) -> dict[str, Any]:
+        return self.wanted | {
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "losses": self.losses,
+            "recent": self.recent,
+            "precision": self.precision,
+        }
+
+
+def optimiser_for(net: Predictor, schedule: Schedule) -> torch.optim.Optimizer:
+    if schedule.epochs:  # as published
+        return torch.optim.Adam(net.parameters(), schedule.rate)
+    head = list(net.head.parameters()) if net.head else []
+    rest = [p for name, p in net.named_parameters() if not name.startswith("head.")]
+    groups = [{"params": part} for part in (rest, head) if part]
+    return torch.optim.AdamW(groups, schedule.rate, weight_decay=WEIGHT_DECAY)
+
+
+def set_rate(run: Run, done: float) -> None:
+    if run.schedule.epochs:  # as published: cosine, stepped once an epoch
+        epoch = floor(done * run.schedule.epochs + 1e-6)
+        factor = (1 + cos(pi * min(1.0, epoch / run.schedule.epochs))) / 2
+    else:
+        factor = (1 + cos(pi * min(1.0, done))) / 2 * min(1.0, (run.step + 1) / WARM_UP_STEPS)
+    for group, rate in zip(run.optimiser.param_groups, (run.schedule.rate, HEAD_RATE), strict=False):
+        group["lr"] = rate * factor
+
+
+def train_step(run: Run, batch: Pixels, odd: OddBatch | None = None) -> float | None:
+    """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, None where this step was the
+    head's alone, NaN if any loss is not finite (nothing is updated then)."""
+    net = run.net
+    # What a step draws is its own, resumed or not.
+    torch.manual_seed((run.wanted.get("seed", 0) + 7919 * run.step) % 2**63)
+    run.optimiser.zero_grad(set_to_none=True)
+    # The predictor is near its end after minutes, the head goes on learning: it gets every step, the other some.
+    predicts = odd is None or run.step % PREDICTOR_EVERY == 0
+    half = torch.autocast("cpu", torch.bfloat16) if run.precision == "bf16" else nullcontext()
+    with half:
+        total = head_loss(net, odd) if odd is not None else torch.zeros(())
+    value, query = None, None
+    if predicts:
+        pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+        channels = net.config.channels
+        with half:
+            predicted, read, features = net(pixels, run.state)
+        query = features.query.float()
+        loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
+        total = total + loss + sum(net.memory.losses(replace(features, query=query), read, run.state).values())
+        value = float(loss.detach())
+    total.backward()  # type: ignore[no-untyped-call]
+    if not isfinite(float(total.detach())):
+        return float("nan")
+    if not run.schedule.epochs:
+        for group in run.optimiser.param_groups:
+            torch.nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
+    run.optimiser.step()
+    if query is not None:
+        run.state = net.memory.tend(query, net.memory.write(query, run.state))
+    return value
+
+
+def head_loss(net: Predictor, odd: OddBatch) -> Tensor:
+    """Binary cross-entropy of each of the head's answers on a batch of pseudo-anomalies, summed. Ignored cells are
+    left out, and abnormal ones of the kinds that are other answers' to tell."""
+    assert net.head is not None
+    clips, rest, labels, weights = (torch.from_numpy(part) for part in (odd.clips, odd.rest, odd.labels, odd.weights))
+    logits = net.head(clips.contiguous(memory_format=torch.channels_last), rest, odd.at).float()
+    asked = torch.from_numpy(odd.asked)[..., None, None]
+    counts = weights[:, None] * (asked | (labels[:, None] == 0))
+    each = F.binary_cross_entropy_with_logits(
+        logits, labels[:, None].expand_as(logits), reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
+    )
+    return ((each * counts).sum(dim=(0, 2, 3)) / counts.sum(dim=(0, 2, 3)).clamp_min(1)).sum()
+
+
+def faster_precision(run: Run, crops: Crops) -> str:
+    """fp32 or bf16, whichever trains faster here: bf16 is three times slower on some processors that have it."""
+    batch = crops.draw(0) if crops.side else crops.whole(crops.epoch(0)[0])
+    took: dict[str, float] = {}
+    for precision in ("fp32", "bf16"):
+        net = deepcopy(run.net)
+        trial = Run(net, optimiser_for(net, run.schedule), dict(run.state), run.schedule, precision, {})
+        train_step(trial, batch)
+        started = time.monotonic()
+        for _ in range(PRECISION_TRIAL_STEPS):
+            train_step(trial, batch)
+        took[precision] = time.monotonic() - started
+    return min(took, key=lambda name: took[name])
