@@ -20,11 +20,12 @@ if __package__ in (None, ""):  # run as a script: let the package be found
 import av
 
 from samples.indoor import indoor
+from samples.schedule import Planned
 from samples.stage import Annotation, Box, Drawn, Scene, film
 from samples.walkway import walkway
 from samples.yard import yard
 
-__all__ = ["SCENES", "Annotation", "Box", "Drawn", "render", "truth", "write_clip"]
+__all__ = ["SCENES", "Annotation", "Box", "Drawn", "Planned", "render", "truth", "write_clip"]
 
 SCENES: dict[str, Callable[[tuple[int, int]], Scene]] = {"walkway": walkway, "indoor": indoor, "yard": yard}
 """Scene to its maker for a picture size."""
@@ -33,13 +34,13 @@ TRUTH_SCHEMA = "memwatch.truth/1"
 
 
 def render(scene: str = "walkway", *, seconds: float, seed: int, fps: float = 10.0,
-           size: tuple[int, int] = SIZE, anomalies: Sequence[str] = ()) -> Iterator[Drawn]:
+           size: tuple[int, int] = SIZE, anomalies: Sequence[str | Planned] = ()) -> Iterator[Drawn]:
     """Draw a clip frame by frame, before compression; the same arguments give the same bytes.
 
     `size` is (width, height); `anomalies` are kinds that the scene knows, in the order in which they happen,
-    spaced evenly with ordinary traffic before, between and after. Yields `(image, boxes)`: uint8 (H, W, 3) BGR,
-    and an `Annotation` for each anomaly in view. Raises ValueError, at the call, for an unknown scene or kind, a
-    clip too short for its anomalies, or settings that leave nothing to draw.
+    spaced evenly with ordinary traffic before, between and after, or `Planned` ones. Yields `(image, boxes)`:
+    uint8 (H, W, 3) BGR, and an `Annotation` for each anomaly in view. Raises ValueError, at the call, for an unknown
+    scene or kind, a clip too short for its anomalies, or settings that leave nothing to draw.
     """
     if min(size) < 32:
         raise ValueError(f"{size[0]}×{size[1]} is too small to draw in; take 32×32 or more")

@@ -14,6 +14,8 @@ from samples.routes import Place, route
 from samples.shapes import Colour, Patch, Shape, place
 from samples.space import Array, Camera
 
+STROLL = 0.9
+"""Metres a second of someone with nowhere to go."""
 AWAY = 2.4
 """Seconds after which someone is two or three metres from what they put down or took."""
 
@@ -78,6 +80,21 @@ def collapse(look: Look, way: tuple[Place, Place, Place], *, start: float, lengt
         return Figure(place(dress(look, falling_pose(look, part)), (step.x, step.y), step.heading), (step.x, step.y))
 
     return Actor(draw, kind, (start, start + length), (track,))
+
+
+def loiterer(look: Look, way: tuple[Place, Place, Place], *, start: float, length: float,
+             rng: np.random.Generator) -> Actor:
+    """Someone who comes to the middle of a way, stands and paces about there, and goes on after `length` seconds."""
+    x, y = way[1]
+    places: list[Place] = [way[0], way[1]]
+    pauses, left = [(1, 2.0)], length - 2.0
+    while left > 4.0:
+        places.append((x + float(rng.uniform(-0.5, 0.5)), y + float(rng.uniform(-0.5, 0.5))))
+        rest = min(float(rng.uniform(2.0, 6.0)), left - math.dist(*places[-2:]) / STROLL)
+        pauses.append((len(places) - 1, rest))
+        left -= rest + math.dist(*places[-2:]) / STROLL
+    track = route([*places, way[2]], speed=STROLL, at=start, pauses=pauses, meet=1, round_s=0.2)
+    return on_foot(look, track, kind="loiterer", abnormal=(start, start + length))
 
 
 def crawl(look: Look, track: Track, *, kind: str) -> Actor:

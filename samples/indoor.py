@@ -12,7 +12,7 @@ import numpy as np
 from samples.actors import Actor, Figure, Track, on_foot
 from samples.body import TOPS, someone
 from samples.crowd import Habits
-from samples.incidents import collapse, crawl, fixture, left_behind, light_at, taken_away
+from samples.incidents import collapse, crawl, fixture, left_behind, light_at, loiterer, taken_away
 from samples.indoor_view import (
     DOOR_HEIGHT,
     DOORS,
@@ -26,7 +26,7 @@ from samples.indoor_view import (
     plant,
 )
 from samples.routes import Visit, route, visitors
-from samples.schedule import Anomaly, stage_anomalies
+from samples.schedule import Anomaly, Planned, stage_anomalies
 from samples.sensor import Light
 from samples.shapes import Hull, Plane, Shape, paint, place
 from samples.space import Array, Camera
@@ -53,7 +53,8 @@ def indoor(size: tuple[int, int]) -> Scene:
     # What stands in the view is the same whatever the seed of a clip.
     view, lighting = backdrop(camera, SUN, np.random.default_rng(11))
     lobby = _Lobby(camera)
-    return Scene(camera, view, SUN, LIT_FROM, shadow=0.34, kinds=tuple(lobby.anomalies), people=lobby.people,
+    shown = [kind for kind, anomaly in lobby.anomalies.items() if anomaly.shown]
+    return Scene(camera, view, SUN, LIT_FROM, shadow=0.34, kinds=tuple(shown), people=lobby.people,
                  glow=lambda t, light: _glow(lighting, t, light), penumbra=2.4, gloss=0.20, clip_seconds=(240.0, 130.0))
 
 
@@ -81,9 +82,10 @@ class _Lobby:
             "crawler": Anomaly(self._crawler, 15.0),
             "runner": Anomaly(self._runner, 3.6),
             "missing": Anomaly(self._missing, 12.0),
+            "loiterer": Anomaly(_loiterer, 60.0, shown=False),
         }
 
-    def people(self, seconds: float, rng: np.random.Generator, anomalies: Sequence[str]) -> list[Actor]:
+    def people(self, seconds: float, rng: np.random.Generator, anomalies: Sequence[str | Planned]) -> list[Actor]:
         special = stage_anomalies(anomalies, self.anomalies, seconds=seconds, rng=rng)
         around = [track for actor in special for track in actor.tracks]
         fixtures = [fixture(self._plant, special), fixture(self._seat, special, "missing")]
@@ -141,6 +143,12 @@ class _Lobby:
         """A chair is carried off and later brought back."""
         way = (_OUT_RIGHT, floor(7.0, 3.3), _OUT_RIGHT)
         return taken_away(chair(), self._seat, way, start=start, length=length, kind="missing", rng=rng)
+
+
+def _loiterer(start: float, length: float, rng: np.random.Generator) -> list[Actor]:
+    """Someone stays in the middle of the room."""
+    spot = floor(float(rng.uniform(3.2, 4.2)), float(rng.uniform(2.4, 3.0)))
+    return [loiterer(someone(rng), (_OUT_LEFT, spot, _OUT_NEAR), start=start, length=length, rng=rng)]
 
 
 def _within(places: list[tuple[float, float]], start: float, length: float) -> Track:

@@ -20,24 +20,41 @@ class Anomaly:
     make: Callable[[float, float, np.random.Generator], list[Actor]]
     """(start, length, rng), seconds, to those who take part."""
     length: float
-    """Seconds it takes."""
+    """Seconds it takes, unless planned otherwise."""
+    shown: bool = True
+    """Whether the scene's test clip has it."""
 
 
-def stage_anomalies(kinds: Sequence[str], known: Mapping[str, Anomaly], *, seconds: float,
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An anomaly whose time is given."""
+
+    kind: str
+    start: float
+    length: float
+    """Seconds."""
+
+
+def stage_anomalies(kinds: Sequence[str | Planned], known: Mapping[str, Anomaly], *, seconds: float,
                     rng: np.random.Generator) -> list[Actor]:
-    """The actors of `kinds`, in this order and evenly spaced over a clip of `seconds`.
+    """The actors of `kinds`, in this order and evenly spaced over a clip of `seconds`, but those that are planned.
 
     Raises ValueError for a kind that isn't known and for a clip too short for them all.
     """
-    for kind in kinds:
+    for one in kinds:
+        kind = one.kind if isinstance(one, Planned) else one
         if kind not in known:
             raise ValueError(f"no anomaly '{kind}' in this scene; known: {', '.join(known)}")
+    actors: list[Actor] = []
+    for one in kinds:
+        if isinstance(one, Planned):
+            actors += known[one.kind].make(one.start, one.length, rng)
+    kinds = [one for one in kinds if not isinstance(one, Planned)]
     busy = sum(known[kind].length for kind in kinds)
     calm = (seconds - busy) / (len(kinds) + 1)
     if kinds and calm < CALM:
         need = busy + CALM * (len(kinds) + 1)
         raise ValueError(f"{seconds:g} s are too short for {', '.join(kinds)}; at least {need:.1f} s are needed")
-    actors: list[Actor] = []
     start = calm
     for kind in kinds:
         actors += known[kind].make(start, known[kind].length, rng)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from samples.actors import Actor, Figure
+from samples.schedule import Planned
 from samples.sensor import Light, Sensor
 from samples.shapes import Image, Patch, Plane, cast, paint
 from samples.space import Camera
@@ -75,9 +76,9 @@ class Scene:
     shadow: float
     """How dark a shadow is in full sun, 0 … 1."""
     kinds: tuple[str, ...]
-    """The anomalies it knows."""
-    people: Callable[[float, np.random.Generator, Sequence[str]], list[Actor]]
-    """(seconds, rng, kinds of anomaly in order) to everyone who appears; ValueError if they don't fit in."""
+    """The anomalies of its test clip."""
+    people: Callable[[float, np.random.Generator, Sequence[str | Planned]], list[Actor]]
+    """(seconds, rng, anomalies in order) to everyone who appears; ValueError if they don't fit in."""
     clip_seconds: tuple[float, float] = (160.0, 80.0)
     """How long its normal and its test clip are, unless someone asks for more or less."""
     glow: Callable[[float, Light], Plane] | None = None
@@ -89,7 +90,7 @@ class Scene:
     """How strongly the ground mirrors who stands on it, 0 … 1."""
 
 
-def film(scene: Scene, *, seconds: float, seed: int, fps: float, anomalies: Sequence[str]) -> Iterator[Drawn]:
+def film(scene: Scene, *, seconds: float, seed: int, fps: float, anomalies: Sequence[str | Planned]) -> Iterator[Drawn]:
     """Frames of a scene, the same for the same arguments."""
     roles, grain, weather = (np.random.default_rng([seed, part]) for part in range(3))
     actors = scene.people(seconds, roles, anomalies)

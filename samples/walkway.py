@@ -11,7 +11,7 @@ import numpy as np
 from samples.actors import Actor, Track, on_foot, riding, standing, straight, through
 from samples.body import someone
 from samples.crowd import Habits, walkers
-from samples.schedule import Anomaly, stage_anomalies
+from samples.schedule import Anomaly, Planned, stage_anomalies
 from samples.shapes import Colour
 from samples.space import Camera, Lane
 from samples.stage import Scene
@@ -38,7 +38,7 @@ def _camera(size: tuple[int, int]) -> Camera:
     return Camera(size, height=5.0, tilt=math.radians(21), view=math.radians(55))
 
 
-def _people(seconds: float, rng: np.random.Generator, anomalies: Sequence[str]) -> list[Actor]:
+def _people(seconds: float, rng: np.random.Generator, anomalies: Sequence[str | Planned]) -> list[Actor]:
     special = stage_anomalies(anomalies, ANOMALIES, seconds=seconds, rng=rng)
     around = [track for actor in special for track in actor.tracks]
     return [*walkers(LANE, _ends(), HABITS, seconds=seconds, rng=rng, around=around), *special]

@@ -13,10 +13,10 @@ import numpy as np
 from samples.actors import Actor, Figure, Track, on_foot, riding
 from samples.body import dress, someone
 from samples.crowd import Habits, arrivals, clear, walkers
-from samples.incidents import fixture, left_behind
+from samples.incidents import fixture, left_behind, loiterer
 from samples.poses import climbing_pose
 from samples.routes import route
-from samples.schedule import Anomaly, stage_anomalies
+from samples.schedule import Anomaly, Planned, stage_anomalies
 from samples.sensor import Light
 from samples.shapes import Colour, Hull, Plane, Shape, box, paint, place, tone
 from samples.space import Array, Camera
@@ -44,7 +44,8 @@ def yard(size: tuple[int, int]) -> Scene:
     # What stands in the view is the same whatever the seed of a clip.
     view = backdrop(camera, SUN, np.random.default_rng(13))
     traffic = _Yard(camera)
-    return Scene(camera, view, SUN, LIT_FROM, shadow=0.5, kinds=tuple(traffic.anomalies), people=traffic.people,
+    shown = [kind for kind, anomaly in traffic.anomalies.items() if anomaly.shown]
+    return Scene(camera, view, SUN, LIT_FROM, shadow=0.5, kinds=tuple(shown), people=traffic.people,
                  glow=_clouds(camera), clip_seconds=(240.0, 200.0))
 
 
@@ -81,9 +82,10 @@ class _Yard:
             "dog": Anomaly(_dog, 9.0),
             "box": Anomaly(_box, 12.0),
             "missing": Anomaly(self._missing, 30.0),
+            "loiterer": Anomaly(_loiterer, 60.0, shown=False),
         }
 
-    def people(self, seconds: float, rng: np.random.Generator, anomalies: Sequence[str]) -> list[Actor]:
+    def people(self, seconds: float, rng: np.random.Generator, anomalies: Sequence[str | Planned]) -> list[Actor]:
         special = stage_anomalies(anomalies, self.anomalies, seconds=seconds, rng=rng)
         around = [track for actor in special for track in actor.tracks]
         ends = FOOTPATH.ends(Camera((360, 240), 5.5, math.radians(22), math.radians(60)), 1.6)
@@ -250,3 +252,9 @@ def _box(start: float, length: float, rng: np.random.Generator) -> list[Actor]:
     thing = box((-0.26, -0.2, 0.0), (0.26, 0.2, 0.36), (92, 130, 164))
     way = ((-8.0, 8.1), (at, 8.75), (8.0, 8.3))
     return left_behind(thing, way, spot=(at, 9.15), start=start, length=length, kind="box", rng=rng)
+
+
+def _loiterer(start: float, length: float, rng: np.random.Generator) -> list[Actor]:
+    """Someone stays on the footpath, near its middle."""
+    spot = (float(rng.uniform(-1.5, 3.0)), 8.4)
+    return [loiterer(someone(rng), ((-8.0, 8.1), spot, (8.0, 8.3)), start=start, length=length, rng=rng)]

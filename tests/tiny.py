@@ -91,8 +91,9 @@ def noise_clip(settings: ModelConfig, seed: int, *, seconds: float = 0.0) -> Cli
 def _calibration(made: Model, cues: Sequence[str]) -> Calibration:
     runtime, seen = open_runtime(made), clips(frames(64, seed=1), made.config)
     scene = _scene(seen) if "scene" in cues or made.config.head_scene else None
-    reader = SceneReader(scene) if scene else None
-    views = [reader.read(clip.target, clip.frame.seconds) if reader else None for clip in seen]
+    reader = SceneReader()
+    passing = [reader.read(clip.target, clip.frame.seconds) for clip in seen]
+    views = [scene.view(some, novelty=True) if scene else None for some in passing]
     seen = [replace(clip, scene=view.rest) if view else clip for clip, view in zip(seen, views, strict=True)]
     predictions = runtime.predict(seen, [runtime.new_state()] * len(seen))
     found: dict[str, list[Grid]] = {}

@@ -1,18 +1,20 @@
-"""Clips to observations: prediction, calibrated map, score, regions, and the gate in front of the memory."""
+"""Clips to observations: prediction, calibrated map, score and regions; what is calm is offered to the learner."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+
+import numpy as np
 
 from memwatch.config import RegionConfig
 from memwatch.events import Tracker, of_size, regions, with_cues
+from memwatch.pipeline.knowledge import Knowledge, Learner, Lesson, Updates
 from memwatch.runtime import Runtime
 from memwatch.scoring import (
     SLOW,
     Calibration,
+    Passing,
     Persistence,
     SceneReader,
     SceneView,
@@ -22,20 +24,16 @@ from memwatch.scoring import (
     squared_error,
 )
 from memwatch.scoring.calibration import PLACELESS
-from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score, State
-
-QUARANTINE_S = 2.0
-"""A normal frame teaches the memory only after so many seconds in which nothing was anomalous, so that something
-found late has taught nothing."""
+from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score
 
 
 class Detector:
-    """Holds one stream's memory state, what waits to be learned and what is followed; the calibration and the network
-    are shared.
+    """Holds one stream's knowledge, what waits to be learned and what is followed; the calibration and the network are
+    shared.
 
-    A frame is scored with the memory from before it. Frames whose regularity error is at most γ and whose score is
-    under the threshold may teach, after the quarantine. `learn=False` freezes the memory; `rate` overrides the
-    model's own. A frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass.
+    A frame is scored with what was known before it (`Learner` says what teaches). `updates` says when it goes on
+    learning, `rate` overrides the model's own, `knowledge` what it begins with: what training left, unless given. A
+    frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass.
     """
 
     def __init__(
@@ -43,81 +41,55 @@ class Detector:
         runtime: Runtime,
         calibration: Calibration,
         *,
-        state: State | None = None,
-        learn: bool = True,
+        knowledge: Knowledge | None = None,
+        updates: Updates = Updates.gated,
         rate: float | None = None,
         sizes: RegionConfig | None = None,
     ) -> None:
         self.runtime = runtime
         self.calibration = calibration
-        self.state: State = runtime.new_state() if state is None else state
-        self.learn = learn and bool(self.state)
-        self.rate = rate
+        known = Knowledge.as_trained(runtime, calibration) if knowledge is None else knowledge
+        self.learner = Learner(runtime, calibration, known, updates, rate)
         self.sizes = sizes or RegionConfig()
-        self.learned = 0
         self._tracker = Tracker()
         self._lasting = Persistence(calibration.half_life)
-        self._scene = self._new_scene()
-        self._waiting: deque[tuple[float, Any]] = deque()
+        self._scene = SceneReader()
 
     def step(self, clips: Sequence[Clip]) -> list[Observation]:
         """One observation a clip, in order. Any number of clips at once gives the same as one by one."""
-        views = [self._scene.read(c.target, c.frame.seconds) if self._scene else None for c in clips]
-        clips = [
-            replace(clip, scene=view.rest, settled=view.settled) if view else clip
-            for clip, view in zip(clips, views, strict=True)
-        ]
+        passing = [self._scene.read(c.target, c.frame.seconds) if self.calibration.scene else None for c in clips]
         done: list[Observation] = []
         while len(done) < len(clips):
-            todo = self._within_quarantine(clips[len(done) :])
-            states, taught = self._states(todo)
-            predictions = self.runtime.predict(todo, states)
+            todo = self.learner.at_once(clips[len(done) :])
+            foreseen = self.learner.foresee(todo)
+            views = [self._view(seen, known) for seen, (known, _) in zip(passing[len(done) :], foreseen, strict=False)]
+            todo = [
+                replace(clip, scene=view.rest, settled=view.settled) if view else clip
+                for clip, view in zip(todo, views, strict=True)
+            ]
+            predictions = self.runtime.predict(todo, [known.memory for known, _ in foreseen])
             learned = 0
-            for i, (clip, prediction) in enumerate(zip(todo, predictions, strict=True)):
-                for _ in range(taught[i] - learned):
-                    self._waiting.popleft()
-                learned, self.state = taught[i], states[i]
-                observation = self._observe(clip, prediction, views[len(done)])
+            for clip, prediction, view, (known, count) in zip(todo, predictions, views, foreseen, strict=True):
+                self.learner.learn(known, count - learned)
+                learned = count
+                observation = self._observe(clip, prediction, view)
                 done.append(observation)
                 # An anomaly empties the quarantine, so later clips may not know what they were promised.
-                if observation.score.anomalous and taught[-1] > taught[i]:
+                if observation.score.anomalous and foreseen[-1][1] > count:
                     break
-            self.learned += learned
         return done
 
     def at_gap(self) -> None:
         """At a break in the stream nothing that waits has been proven normal, and nothing that is followed goes on."""
-        self._waiting.clear()
+        self.learner.forget()
         self._tracker.forget()
         self._lasting.forget()
-        self._scene = self._new_scene()
+        self._scene = SceneReader()
 
-    def _new_scene(self) -> SceneReader | None:
-        calibration = self.calibration
-        return SceneReader(calibration.scene, novelty="scene" in calibration.cues) if calibration.scene else None
-
-    def _within_quarantine(self, clips: Sequence[Clip]) -> Sequence[Clip]:
-        if not self.learn:
-            return clips
-        first = clips[0].frame.seconds
-        near = [0 <= clip.frame.seconds - first < QUARANTINE_S for clip in clips]
-        return clips[: near.index(False)] if False in near else clips
-
-    def _states(self, clips: Sequence[Clip]) -> tuple[list[State], list[int]]:
-        """The memory each clip is to be scored with, and how many of the waiting frames it has learned."""
-        state, count = self.state, 0
-        states: list[State] = []
-        counts: list[int] = []
-        for clip in clips:
-            while count < len(self._waiting):
-                since, query = self._waiting[count]
-                if clip.frame.seconds - since < QUARANTINE_S:
-                    break
-                state = self.runtime.learn(query, state, self.rate)
-                count += 1
-            states.append(state)
-            counts.append(count)
-        return states, counts
+    def _view(self, passing: Passing | None, known: Knowledge) -> SceneView | None:
+        if passing is None or known.scene is None:
+            return None
+        return known.scene.view(passing, novelty="scene" in self.calibration.cues)
 
     def _observe(self, clip: Clip, prediction: Prediction, view: SceneView | None) -> Observation:
         error = squared_error(prediction.frame, clip.target)
@@ -131,22 +103,21 @@ class Detector:
         regularity = regularity_error(error)
         frame = clip.frame
         size = frame.image.shape[1], frame.image.shape[0]
-        over = value > self.calibration.threshold
+        threshold = self.calibration.threshold
+        over = value > threshold
         found = self._regions(grid, cues, rarity, size) if over else ()
         found = self._tracker.link(found, frame.seconds)
         anomalous = bool(found)
         # What is over the threshold and of no size that matters raises no alarm, but nothing is to be learned from it.
-        teaches = self.learn and not over and regularity <= self.calibration.gate
-        if anomalous:
-            self._waiting.clear()
-        elif teaches:
-            self._waiting.append((frame.seconds, prediction.query))
+        scene = view.lesson(_calm(grid, threshold)) if view and self.learner.learns else None
+        lesson = Lesson(frame.seconds, prediction.query, scene)
+        teaches = self.learner.offer(lesson, regularity=regularity, over=over, anomalous=anomalous)
         score = Score(
             error=regularity,
             psnr=psnr(error),
             distance=float(prediction.distance.mean()),
             value=value,
-            threshold=self.calibration.threshold,
+            threshold=threshold,
             anomalous=anomalous,
             learned=teaches,
         )
@@ -160,3 +131,8 @@ class Detector:
         fitted = self.calibration.cues
         ratios = {name: cues[name] / fitted[name].usual for name in fitted if name not in PLACELESS}
         return with_cues(found, grid, rarity=rarity, ratios=ratios, size=size)
+
+
+def _calm(grid: Grid, threshold: float) -> Grid:
+    """How little each place looks like an anomaly, 0 … 1."""
+    return np.asarray(np.clip(1 - grid / max(threshold, 1e-6), 0, 1), np.float32)

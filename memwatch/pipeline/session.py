@@ -72,7 +72,7 @@ def run_session(
         watch(tally)
     path.end_events(reason)
     tally.broken, tally.partial, tally.problems = source.broken, source.partial, list(source.problems)
-    tally.learned = detector.learned
+    tally.learned = detector.learner.taken
     if interrupt is not None:
         raise Interrupted(tally) from interrupt
     return tally

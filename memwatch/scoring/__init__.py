@@ -5,7 +5,7 @@ from memwatch.scoring.cues import CUES, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
 from memwatch.scoring.persistence import HALF_LIFE_S, Persistence
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, poisson_bound
-from memwatch.scoring.scene import RunningScene, SceneMemory, SceneReader, SceneView, reduced
+from memwatch.scoring.scene import Passing, RunningScene, SceneLesson, SceneMemory, SceneReader, SceneView, reduced
 from memwatch.scoring.unseen import unseen_rarity
 
 __all__ = [
@@ -19,8 +19,10 @@ __all__ = [
     "SLOW",
     "Calibration",
     "EventRate",
+    "Passing",
     "Persistence",
     "RunningScene",
+    "SceneLesson",
     "SceneMemory",
     "SceneReader",
     "SceneView",

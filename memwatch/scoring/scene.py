@@ -3,11 +3,14 @@
 A running mean of the last seconds washes out whoever walks by and keeps what stays. The states of a scene that were
 seen in training span a small principal subspace: light, shade, the doors that are open or shut. What of the present
 state lies outside it is new. The less such a memory can express, the more it notices, so it has few components.
+
+Light and shade go on changing after training. So the mean of a memory may follow, place by place, what calm frames show
+(`taught`), up to a bound: the components, which say how the scene varies, stay as they were learned.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,6 +26,10 @@ SETTLE = 2.0
 COMPONENTS = 12
 REDUCE = 2
 """The scene is kept at half the network's resolution."""
+RATE = 0.02
+"""Share of what is new that one lesson teaches where nothing looks odd."""
+DRIFT = 0.35
+"""Farthest that the mean may go from the trained one, of a brightness of 1."""
 
 State = NDArray[np.float32]
 """(C, h/2, w/2): a running mean of pictures in [0, 1]."""
@@ -53,6 +60,28 @@ class RunningScene:
     def settled(self) -> bool:
         """Whether the mean has seen enough to have washed out who was passing when it began."""
         return self._last - self._since >= SETTLE * MEMORY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """One frame and the moments before it, before they are compared with anything."""
+
+    now: State
+    """The picture."""
+    mean: State
+    """Of the last second."""
+    settled: bool
+    """Whether that mean has been running long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneLesson:
+    """What one frame would teach of the scene."""
+
+    rest: State
+    """How the mean of the last second differs from the scene behind, of a brightness of 1."""
+    calm: Grid
+    """(h/8, w/8), 0 where it looks as odd as an anomaly, 1 where it doesn't at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +119,25 @@ class SceneMemory:
         known = np.tensordot(weights, self.components[(slice(None), *area)], 1)
         return np.asarray(self.mean[area] + known + light[:, None, None], dtype=np.float32)
 
+    def view(self, passing: Passing, *, novelty: bool) -> SceneView:
+        """A frame as this memory sees it; its `novelty` too, if wanted."""
+        behind = self.behind(*self.weights(passing.mean))
+        rest = passing.mean - behind
+        new = _around_cells(np.square(rest)) * np.float32(passing.settled) if novelty else None
+        return SceneView(np.concatenate((passing.now - behind, rest)) * 2, new, passing.settled)
+
+    def taught(self, lesson: SceneLesson, anchor: SceneMemory, rate: float | None = None) -> SceneMemory:
+        """This memory after a lesson; `anchor` is the one that training left, from which it may not go too far. `rate`
+        overrides RATE."""
+        calm = np.float32(RATE if rate is None else rate) * np.square(lesson.calm)
+        share = cv2.resize(calm, self.mean.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+        mean = np.clip(self.mean + share * lesson.rest, anchor.mean - DRIFT, anchor.mean + DRIFT)
+        return replace(self, mean=np.asarray(mean, np.float32))
+
+    def drift(self, anchor: SceneMemory) -> Grid:
+        """How far the mean has gone from the trained one around each cell, (h/8, w/8), of a brightness of 1."""
+        return np.sqrt(_around_cells(np.square(self.mean - anchor.mean)))
+
     def novelty(self, state: State) -> Grid:
         """Mean squared distance of a state to the subspace around each cell, (h/8, w/8)."""
         return _around_cells(np.square(state - self.behind(*self.weights(state))))
@@ -105,23 +153,21 @@ class SceneView:
     """(h/8, w/8); 0 until the running mean has settled. None where it was not asked for."""
     settled: bool
 
+    def lesson(self, calm: Grid) -> SceneLesson | None:
+        """What the frame would teach, None before the running mean has settled: whoever was passing is still in it."""
+        return SceneLesson(self.rest[len(self.rest) // 2 :] / np.float32(2), calm) if self.settled else None
+
 
 class SceneReader:
-    """Reads one stream's frames, in order, against the memory of its scene; their `novelty` too, unless not wanted."""
+    """Reads one stream's frames, in order."""
 
-    def __init__(self, memory: SceneMemory, *, novelty: bool = True) -> None:
-        self.memory = memory
-        self._novelty = novelty
+    def __init__(self) -> None:
         self._running = RunningScene()
 
-    def read(self, picture: NDArray[np.float32], seconds: float) -> SceneView:
+    def read(self, picture: NDArray[np.float32], seconds: float) -> Passing:
         """A (C, h, w) picture in [-1, 1] seen at `seconds`."""
-        state = self._running.push(picture, seconds)
-        behind = self.memory.behind(*self.memory.weights(state))
-        rest = np.concatenate((reduced(picture) - behind, state - behind)) * 2
-        settled = self._running.settled
-        novelty = _around_cells(np.square(state - behind)) * np.float32(settled) if self._novelty else None
-        return SceneView(rest, novelty, settled)
+        mean = self._running.push(picture, seconds)
+        return Passing(reduced(picture), mean, self._running.settled)
 
 
 def _around_cells(error: State) -> Grid:

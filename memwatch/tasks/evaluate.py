@@ -8,14 +8,14 @@ from pathlib import Path
 from memwatch.config import EventConfig, RegionConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.events import EventBuilder
-from memwatch.pipeline import Detector, run_session
+from memwatch.pipeline import Detector, Knowledge, run_session
 from memwatch.tasks.colour import check_colour
 from memwatch.tasks.evaluate_clip import ClipFigures, ClipMeasure
 from memwatch.tasks.evaluate_report import EvaluateReport, Totals
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.score import frames_of
 from memwatch.tasks.session import Loaded, load
-from memwatch.types import State, Tally
+from memwatch.types import Tally
 from memwatch.video import ClipRef, Truth, find_clips, load_truth, open_source
 
 
@@ -44,10 +44,10 @@ def evaluate(
             f"{dataset}: no truth found beside its clips", "use `memwatch score` for footage without labels"
         )
     totals = Totals()
-    state: State | None = None
+    knowledge: Knowledge | None = None
     progress.start("evaluating", frames_of(clips, fps))
     for clip in clips:
-        detector = loaded.detector(learn=learn, state=state if carry_memory else None, sizes=sizes)
+        detector = loaded.detector(learn=learn, knowledge=knowledge if carry_memory else None, sizes=sizes)
         try:
             began = time.perf_counter()
             figures, tally = _measure(clip, loaded, detector, fps=fps, progress=progress)
@@ -57,11 +57,11 @@ def evaluate(
             if len(clips) == 1:
                 raise
             totals.problems.append(f"{clip.name}: {error.line()}")
-        state = detector.state
+        knowledge = detector.learner.knowledge
     progress.done()
     if not totals.labels:
         raise MemwatchError(f"{dataset}: not one clip could be evaluated", totals.problems[0])
-    memory = "frozen" if not learn or not loaded.runtime.new_state() else "gated"
+    memory = "gated" if loaded.detector(learn=learn).learner.learns else "frozen"
     return totals.report(
         model=loaded.path,
         model_id=loaded.model.id,

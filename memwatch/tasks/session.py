@@ -9,11 +9,10 @@ from typing import Any
 from memwatch.config import RegionConfig
 from memwatch.errors import UsageError
 from memwatch.model import Model, load_model
-from memwatch.pipeline import Detector
+from memwatch.pipeline import Detector, Knowledge, Updates
 from memwatch.runtime import Runtime, open_runtime
 from memwatch.scoring import Calibration
 from memwatch.tasks.budget import check_budget
-from memwatch.types import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,15 @@ class Loaded:
         *,
         learn: bool,
         rate: float | None = None,
-        state: State | None = None,
+        knowledge: Knowledge | None = None,
         sizes: RegionConfig | None = None,
     ) -> Detector:
-        """A detector for one stream, its memory as trained unless `state` is given; `sizes` of regions that count."""
-        return Detector(self.runtime, self.calibration, state=state, learn=learn, rate=rate, sizes=sizes)
+        """A detector for one stream, which knows what training left unless more is given; `sizes` of regions that
+        count."""
+        updates = Updates.gated if learn else Updates.frozen
+        return Detector(
+            self.runtime, self.calibration, knowledge=knowledge, updates=updates, rate=rate, sizes=sizes
+        )
 
     def about(self) -> dict[str, Any]:
         """What events say of the model."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from memwatch.config import RegionConfig
 from memwatch.model import Model
 from memwatch.pipeline import Detector
-from memwatch.pipeline.detector import QUARANTINE_S
+from memwatch.pipeline.knowledge import QUARANTINE_S, Knowledge, Updates
 from memwatch.runtime import open_runtime
 from memwatch.scoring import Calibration
 from memwatch.types import Clip, Observation
@@ -41,7 +41,7 @@ def played(text: str, *, fps: float = 10.0, sizes: Sequence[int] = (1,)) -> tupl
 
 
 def learned(detector: Detector) -> tuple[int, ...]:
-    found: tuple[int, ...] = detector.state["learned"]
+    found: tuple[int, ...] = detector.learner.knowledge.memory["learned"]
     return found
 
 
@@ -75,8 +75,8 @@ def test_an_anomaly_empties_the_quarantine() -> None:
 
 def test_with_the_gate_shut_the_memory_stays_identical() -> None:
     detector, _ = played("~" * 50, sizes=(8,))
-    assert detector.state is scripted.START
-    assert detector.learned == 0
+    assert detector.learner.knowledge.memory is scripted.START
+    assert detector.learner.taken == 0
 
 
 def test_a_break_forgets_what_waits() -> None:
@@ -90,27 +90,27 @@ def test_a_break_forgets_what_waits() -> None:
 
 
 def test_a_frozen_memory_learns_nothing() -> None:
-    detector = scripted.detector(scripted.Script(), learn=False)
+    detector = scripted.detector(scripted.Script(), updates=Updates.frozen)
     found = detector.step(scripted.clips("." * 50))
-    assert detector.state is scripted.START
+    assert detector.learner.knowledge.memory is scripted.START
     assert not any(observation.score.learned for observation in found)
     assert detector.runtime.batches == [50]  # type: ignore[attr-defined]
 
 
 def test_learned_counts_what_the_memory_was_taught() -> None:
     detector, _ = played("." * 30 + "#" + "." * 30, sizes=(8,))
-    assert detector.learned == len(learned(detector)) > 0
+    assert detector.learner.taken == len(learned(detector)) > 0
 
 
 def test_a_given_state_is_gone_on_with() -> None:
     runtime = scripted.Script()
-    detector = scripted.detector(runtime, state={"learned": (77,)})
+    detector = scripted.detector(runtime, knowledge=Knowledge({"learned": (77,)}, None))
     detector.step(scripted.clips("."))
     assert runtime.scored_with == {1: (77,)}
 
 
 def test_a_memory_without_state_has_nothing_to_learn() -> None:
-    assert not scripted.detector(scripted.Script(), state={}).learn
+    assert not scripted.detector(scripted.Script(), knowledge=Knowledge({}, None)).learner.learns
 
 
 letters = st.text(alphabet="...~#", min_size=1, max_size=80)
@@ -122,7 +122,7 @@ def test_any_batches_learn_and_score_as_one_by_one(text: str, fps: float, sizes:
     many, together = played(text, fps=fps, sizes=sizes)
     assert together.scored_with == alone.scored_with
     assert learned(many) == learned(one)
-    assert many.learned == one.learned
+    assert many.learner.taken == one.learner.taken
 
 
 @given(letters, st.sampled_from([1.0, 8.0]))  # rates whose times are exact
@@ -146,9 +146,9 @@ def made(request: pytest.FixtureRequest) -> Model:
     return tiny.model(cues=cues, memory=request.param, rate=0.2, head_scene=True, head_place=4)
 
 
-def detecting(made: Model, *, learn: bool = True) -> Detector:
+def detecting(made: Model, *, updates: Updates = Updates.gated) -> Detector:
     assert made.calibration is not None
-    return Detector(open_runtime(made), Calibration.from_record(made.calibration, "tiny"), learn=learn)
+    return Detector(open_runtime(made), Calibration.from_record(made.calibration, "tiny"), updates=updates)
 
 
 def watched(detector: Detector, clips: Sequence[Clip], size: int) -> list[Observation]:
@@ -182,14 +182,18 @@ def test_eight_at_once_decide_as_one_by_one(made: Model) -> None:
         assert told[0] == told[1], name
     apart = [abs(o.score.value - other.score.value) for o, other in zip(together, alone, strict=True)]
     assert max(apart) < 1e-3
-    assert eight.learned == one.learned
+    assert eight.learner.taken == one.learner.taken
     odd = [o.index for o in alone if o.score.anomalous]
     assert set(range(55, 60)) <= set(odd)
     assert len(odd) < 35  # the scene remembers for a while
-    assert bool(one.learned) == (made.config.memory == "mnad")
-    for name, value in one.state.items():
-        torch.testing.assert_close(eight.state[name], value, atol=1e-4, rtol=1e-4)
+    assert one.learner.taken
+    for name, value in one.learner.knowledge.memory.items():
+        torch.testing.assert_close(eight.learner.knowledge.memory[name], value, atol=1e-4, rtol=1e-4)
         assert not torch.equal(value, made.state[name])
+    scenes = [d.learner.knowledge.scene for d in (one, eight)]
+    assert scenes[0] and scenes[1] and one.calibration.scene
+    np.testing.assert_allclose(scenes[1].mean, scenes[0].mean, atol=1e-5)
+    assert not np.array_equal(scenes[0].mean, one.calibration.scene.mean)
 
 
 def test_learning_never_changes_the_model_s_own_memory(made: Model) -> None:
@@ -199,10 +203,10 @@ def test_learning_never_changes_the_model_s_own_memory(made: Model) -> None:
 
 
 def test_a_frozen_memory_stays_identical(made: Model) -> None:
-    detector = detecting(made, learn=False)
+    detector = detecting(made, updates=Updates.frozen)
     watched(detector, tiny.clips(tiny.frames(60), made.config), 8)
-    assert all(torch.equal(detector.state[name], value) for name, value in made.state.items())
-    assert detector.learned == 0
+    assert all(torch.equal(detector.learner.knowledge.memory[name], value) for name, value in made.state.items())
+    assert detector.learner.taken == 0
 
 
 def test_an_observation_says_what_was_seen_and_where(made: Model) -> None:
@@ -229,7 +233,7 @@ def test_what_was_odd_a_moment_ago_lasts_but_not_past_a_break(made: Model) -> No
     """The frame after the odd ones has less to say where nothing is known of them."""
     clips = tiny.clips(tiny.frames(40, odd=(30, 31)), made.config)
     odd = next(i for i, clip in enumerate(clips) if clip.frame.index == 31)
-    lasting, broken = detecting(made, learn=False), detecting(made, learn=False)
+    lasting, broken = detecting(made, updates=Updates.frozen), detecting(made, updates=Updates.frozen)
     before = watched(lasting, clips[: odd + 1], 1)
     (bare,) = broken.step(clips[odd : odd + 1])
     watched(broken, clips[:odd], 1)

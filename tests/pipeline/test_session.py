@@ -8,7 +8,7 @@ import pytest
 
 from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
-from memwatch.pipeline import Interrupted, run_session
+from memwatch.pipeline import Interrupted, Updates, run_session
 from memwatch.pipeline.session import BATCH
 from memwatch.sinks import Sink
 from memwatch.types import Event, Frame, Observation, Tally
@@ -45,8 +45,8 @@ class Diary(Sink):
         return [(e.start.index, e.last.index, e.end_reason) for e in self.events if e.phase == "closed"]
 
 
-def run(source: scripted.Recorded, *sinks: Sink, runtime: scripted.Script | None = None, learn: bool = True) -> Tally:
-    detector = scripted.detector(runtime or scripted.Script(), learn=learn)
+def run(source: scripted.Recorded, *sinks: Sink, runtime: scripted.Script | None = None, updates: Updates = Updates.gated) -> Tally:
+    detector = scripted.detector(runtime or scripted.Script(), updates=updates)
     return run_session(source, detector, sinks=sinks, events=EventBuilder("yard", RULE))
 
 
@@ -66,7 +66,7 @@ def test_every_frame_reaches_every_sink_in_order(count: int, live: bool) -> None
 def test_recordings_go_in_batches_and_live_sources_frame_by_frame() -> None:
     for live, most in ((False, BATCH), (True, 1)):
         runtime = scripted.Script()
-        run(scripted.Recorded(scripted.frames("." * 40), live=live), runtime=runtime, learn=False)
+        run(scripted.Recorded(scripted.frames("." * 40), live=live), runtime=runtime, updates=Updates.frozen)
         assert max(runtime.batches) == most
 
 

@@ -108,10 +108,10 @@ def test_the_scene_cue_notices_what_stays_and_hardly_what_passes() -> None:
     empty = replace(tiny.noise_clip(SETTINGS, 1), target=textured(3) * 0.5)
     bag = empty.target.copy()
     bag[:, 24:32, 8:16] = 1
-    reader = SceneReader(scene_of(empty))
+    reader, scene = SceneReader(), scene_of(empty)
 
     def seen(target: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        return reader.read(target, index / 5).novelty
+        return scene.view(reader.read(target, index / 5), novelty=True).novelty
 
     before = max(float(seen(empty.target, i).max()) for i in range(20))
     passing = seen(bag, 20)

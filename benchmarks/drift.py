@@ -1,0 +1,169 @@
+"""`make bench-drift`: what becomes of false alarms and of anomalies when a scene changes, with memories that do not
+learn, learn behind the gate, or learn from everything.
+
+    python -m benchmarks.drift --model SCENE=FILE ... --out benchmarks/drift.md [--work FOLDER]
+
+Draws what footage is missing and measures what was not measured yet; stopped and started again, it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.altered import BEGIN, CASES, THINGS, Case, draw_case
+from benchmarks.drift_page import page
+from benchmarks.results import Job, code_id, done, key_of, measure
+from benchmarks.scenes import FPS, footage_id
+from memwatch.config import EventConfig
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.events import EventBuilder
+from memwatch.files import write_text
+from memwatch.pipeline import Detector, Updates, run_session
+from memwatch.sinks import Sink
+from memwatch.tasks.session import load
+from memwatch.types import Event, Frame, Observation
+from memwatch.video import open_source
+
+CODE = tuple(f"memwatch/{room}" for room in ("model", "runtime", "scoring", "events", "pipeline", "video/window.py"))
+NEAR_S = 2.0
+"""Normal frames this near to an anomaly count as neither."""
+END_S = 20.0
+"""The last seconds of what stays."""
+
+
+class _Seen(Sink):
+    """Scores and events of a session."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, float] = {}
+        self.over: dict[int, bool] = {}
+        self.events: dict[str, tuple[float, float]] = {}
+        """Id to first and last second."""
+
+    def on_frame(self, frame: Frame, observation: Observation | None) -> None:
+        if observation:
+            self.values[frame.index] = observation.score.value
+            self.over[frame.index] = observation.score.anomalous
+
+    def on_event(self, event: Event) -> None:
+        self.events[event.id] = (event.start.seconds, event.last.seconds)
+
+
+def figures(path: Path, model: Path, case: Case, updates: Updates) -> dict[str, Any]:
+    """What a detector makes of a case: the share of normal frames over the threshold before, during and after the
+    change, and each anomaly's highest score and whether an event told of it."""
+    loaded, seen = load(model), _Seen()
+    detector = Detector(loaded.runtime, loaded.calibration, updates=updates)
+    with open_source(str(path)) as source:
+        tally = run_session(source, detector, sinks=(seen,), events=EventBuilder(path.stem, EventConfig()))
+    told = json.loads(path.with_suffix(".json").read_text())["anomalies"]
+    busy = np.zeros(tally.read, bool)
+    for one in told:
+        near = round(NEAR_S * FPS)
+        busy[max(0, one["first"] - near) : one["last"] + 1 + near] = True
+    times = np.arange(tally.read) / FPS
+    parts = {
+        "before": times < BEGIN,
+        "during": (times >= BEGIN) & (times < case.until),
+        "after": times >= max(BEGIN, case.until),
+    }
+    over = np.array([seen.over.get(i, False) for i in range(tally.read)])
+    scored = np.array([i in seen.over for i in range(tally.read)])
+    shares = {}
+    for name, part in parts.items():
+        normal = part & scored & ~busy
+        shares[name] = float(over[normal].mean()) if normal.any() else None
+    return {
+        "threshold": loaded.calibration.threshold,
+        "false_share": shares,
+        "anomalies": [_anomaly(one, seen, over) for one in told],
+        "lessons": detector.learner.taken,
+        "scene_drift": _drift(detector),
+    }
+
+
+def _anomaly(one: dict[str, Any], seen: _Seen, over: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
+    first, last = one["first"], one["last"]
+    begin, end = first / FPS, last / FPS
+    ending = over[max(first, last + 1 - round(END_S * FPS)) : last + 1]
+    return {
+        "kind": one["kind"],
+        "first_s": begin,
+        "seconds": end - begin,
+        "peak": max(seen.values.get(i, 0.0) for i in range(first, last + 1)),
+        "found": any(a <= end and b >= begin for a, b in seen.events.values()),
+        "over_share": float(over[first : last + 1].mean()),
+        "over_share_at_end": float(ending.mean()),
+    }
+
+
+def _drift(detector: Detector) -> float | None:
+    known, trained = detector.learner.knowledge.scene, detector.calibration.scene
+    return float(np.sqrt(np.square(known.mean - trained.mean).mean())) if known and trained else None
+
+
+def jobs(scene: str, model: Path, work: Path, cases: Sequence[Case]) -> list[Job]:
+    """One for each case and way of learning; the footage must be there."""
+    found = []
+    for case in cases:
+        path = footage(scene, case, work)
+        key = key_of(footage_id(path), footage_id(model), code_id([*CODE, "benchmarks/drift.py"]))
+        for updates in Updates:
+            run = lambda path=path, case=case, updates=updates: figures(path, model, case, updates)  # noqa: E731
+            found.append(Job(scene, f"{case.name}-{updates}", key, run, model.stem))
+    return found
+
+
+def footage(scene: str, case: Case, work: Path) -> Path:
+    return work / "altered" / f"{scene}-{case.name}.mp4"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    cases = [case for case in CASES if not options.only or case.name in options.only]
+    try:
+        records = []
+        for pair in options.model:
+            scene, _, file = pair.partition("=")
+            if scene not in THINGS or not Path(file).is_file():
+                raise UsageError(f"{pair}: no such scene or model", f"give SCENE=FILE with {' or '.join(THINGS)}")
+            for case in cases:
+                if not (path := footage(scene, case, options.work)).exists():
+                    print(f"{scene}: drawing {case.name}", file=sys.stderr, flush=True)
+                    draw_case(scene, case, path)
+            for job in jobs(scene, Path(file), options.work, cases):
+                if not done(job, options.work):
+                    print(f"{scene}: {job.name}", file=sys.stderr, flush=True)
+                records.append(measure(job, options.work))
+        command = "python -m benchmarks.drift" + "".join(
+            f" --model {pair.partition('=')[0]}={Path(pair.partition('=')[2]).name}" for pair in options.model
+        )
+        text = page(records, cases, command=command)
+    except MemwatchError as error:
+        print(f"bench-drift: {error.line()}", file=sys.stderr)
+        return error.code
+    if options.out:
+        write_text(options.out, text)
+    else:
+        print(text, end="")
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", action="append", required=True, metavar="SCENE=FILE", help="repeatable")
+    parser.add_argument("--only", action="append", default=[], metavar="CASE", help="measure this case, repeatable")
+    parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
+    parser.add_argument("--work", type=Path, default=Path("runs/drift"), help="footage and results")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
