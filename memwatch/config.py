@@ -114,8 +114,11 @@ class ModelConfig(Strict):
     """The network works on stem × stem pixels folded into channels; 1 is MNAD, 2 costs a quarter."""
     levels: int = 3
     """How often the network halves its picture on the way down (MNAD: 3)."""
+    skips: bool = True
+    """Whether the decoder is handed the encoder's features of each level, as published. Without them all that it knows
+    comes through the memory."""
     task: str = "predict"
-    """One of TASKS."""
+    """One of TASKS. `reconstruct` has no skips."""
     memory: str = "mnad"
     """One of MEMORIES."""
     items: int = 10
@@ -126,6 +129,10 @@ class ModelConfig(Strict):
     """mnad: nudge (explicit rate) or published (an accepted frame nearly replaces the items it touches)."""
     rate: float = 0.02
     """mnad: share of an item that one accepted frame may move, for `nudge`."""
+    recall: str = "beside"
+    """mnad: what is recalled stands beside the query in the decoder's input (as published), or alone."""
+    drift: float = 0.5
+    """mnad: farthest that learning on takes an item from where training left it, for `nudge`; 2 is anywhere."""
     head_width: int = 24
     """Channels of the oddity head's first stage; 0 for none (as published)."""
     head_scene: bool = False
@@ -158,6 +165,8 @@ class ModelConfig(Strict):
         check(self.temperature > 0, "temperature must be above 0")
         check(self.update in ("nudge", "published"), f"unknown update '{self.update}'")
         check(0 <= self.rate <= 1, "rate must be 0 … 1")
+        check(self.recall in ("beside", "alone"), f"unknown recall '{self.recall}'", "choose one of beside, alone")
+        check(0 <= self.drift <= 2, "drift must be 0 … 2")
         check(0 <= self.head_width <= 256, "head_width must be 0 … 256")
         check(0 <= self.head_place <= 64, "head_place must be 0 … 64")
 

@@ -23,7 +23,7 @@ class Predictor(nn.Module):
         super().__init__()
         self.config = config
         shape = config.net_width, config.stem, config.levels
-        skips = config.task == "predict"
+        skips = config.skips and config.task == "predict"
         channels = [config.net_width << level for level in range(config.levels + 1)]
         self.encoder = Encoder(config.inputs, *shape, skips=skips)
         self.memory = build_memory(config, channels if skips else channels[-1:])

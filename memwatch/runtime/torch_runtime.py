@@ -77,7 +77,8 @@ class TorchRuntime:
     def learn(self, query: Tensor, state: State, rate: float | None = None) -> State:
         """The state after learning from a prediction's query; `rate` overrides the model's own."""
         with torch.inference_mode():
-            taught: State = self._net.memory.write(query, state, rate)
+            written = self._net.memory.write(query, state, rate)
+            taught: State = self._net.memory.bounded(written, self._start)
         return taught
 
 

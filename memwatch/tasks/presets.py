@@ -35,6 +35,10 @@ PRESETS = {
 
 LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place": 8}
 """A predictor that keeps up with a camera beside the head."""
+ALONE: dict[str, Any] = {"items": 50, "temperature": 0.1, "recall": "alone"}
+"""MNAD's memory where all that the decoder knows comes through it: docs/design/memory.md."""
+ON_SKIPS = ("blockwise",)
+"""Memories that lie on the skips too, so that these are no way around them."""
 
 
 def model_config(
@@ -56,19 +60,21 @@ def model_config(
         case "paper":
             config = ModelConfig("paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0)
         case "base":
-            config = ModelConfig("base", *fitted(size, 240 * 160), channels, **LIGHT)
+            config = ModelConfig("base", *fitted(size, 240 * 160), channels, **LIGHT | ALONE)
         case "plain":
             config = ModelConfig("plain", *fitted(size, 240 * 160), channels, memory="none", head_width=0)
         case "small":
             narrow = {"net_width": 12, "head_width": 16}
-            config = ModelConfig("small", *fitted(size, 160 * 112), channels, **LIGHT | narrow)
+            config = ModelConfig("small", *fitted(size, 160 * 112), channels, **LIGHT | ALONE | narrow)
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
     config = replace(config, task=task, memory=memory or config.memory)
+    if preset in ("base", "small"):
+        config = replace(config, skips=config.memory in ON_SKIPS)
     return with_options(config, options)
 
 
-MNAD_OPTIONS = ("items", "temperature", "update", "rate")
+MNAD_OPTIONS = ("items", "temperature", "update", "rate", "recall", "drift")
 """Those of MNAD's memory, which are the model's config's own."""
 
 

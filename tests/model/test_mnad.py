@@ -238,3 +238,62 @@ def test_a_tie_goes_to_the_lowest_index() -> None:
 
 def test_a_single_item_has_nothing_to_be_separate_from() -> None:
     assert mnad.separateness(QUERIES, ITEMS[:1]).item() == 0
+
+
+# Recalled alone, and how far learning on may go
+
+
+def test_alone_the_decoder_gets_what_is_recalled_and_the_encoder_its_gradient() -> None:
+    alone = memory(ITEMS, recall="alone")
+    query = picture(QUERIES).requires_grad_()
+    read = alone.read(Features(query), {"items": ITEMS})
+    assert alone.decoder_channels == 2
+    torch.testing.assert_close(
+        read.decoder_input[0, :, 0].T,
+        torch.tensor([[0.901200, 0.296400], [0.874570, 0.376289], [0.870869, 0.387394]]), **EXACT,
+    )  # fmt: skip
+    read.decoder_input[:, 0].sum().backward()
+    assert query.grad is not None
+    assert float(query.grad.abs().sum()) > 0
+
+
+def test_alone_queries_are_pulled_to_their_items_and_nothing_pushes() -> None:
+    """Squared distances 0.08, 0.4 and 0.8 by hand."""
+    alone = memory(ITEMS, recall="alone")
+    features = Features(picture(QUERIES))
+    losses = alone.losses(features, alone.read(features, {"items": ITEMS}), {"items": ITEMS})
+    assert losses.keys() == {"compactness"}
+    assert float(losses["compactness"]) == pytest.approx(0.1 * (0.08 + 0.4 + 0.8) / 3, abs=1e-6)
+
+
+def test_an_item_too_far_from_its_anchor_is_put_back_on_its_way() -> None:
+    """A quarter turn bounded to a distance of 1, which is a sixth of a turn; what is nearer stays."""
+    anchors = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    items = torch.tensor([[0.0, 1.0], [0.8, 0.6], [0.0, 1.0]])
+    bounded = mnad.within(items, anchors, 1.0)
+    torch.testing.assert_close(
+        bounded, torch.tensor([[0.5, math.sqrt(0.75)], [0.8, 0.6], [0.0, 1.0]]), atol=1e-6, rtol=0.0
+    )
+    torch.testing.assert_close(mnad.within(items, anchors, 2.0), items)
+
+
+def test_the_published_rule_goes_where_it_goes() -> None:
+    far, start = {"items": ITEMS.flip(1)}, {"items": ITEMS}
+    assert torch.equal(memory(ITEMS, update="published").bounded(far, start)["items"], ITEMS.flip(1))
+    bounded = memory(ITEMS, drift=0.3).bounded(far, start)
+    assert float(memory(ITEMS).drift(bounded, start).max()) == pytest.approx(0.3, abs=1e-5)
+
+
+def test_a_dead_item_comes_back_to_life_in_training_alone() -> None:
+    """The second item has no query. Late in training, and in the published memory, it stays where it is."""
+    items = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    query, state = picture(torch.tensor([[0.96, 0.28], [0.8, 0.6]])), {"items": items}
+    for recall, done, dies in (("alone", 0.1, False), ("alone", 0.9, True), ("beside", 0.1, True)):
+        kept, torch_state = memory(items, recall=recall), state
+        kept.at(done)
+        torch.manual_seed(0)
+        for _ in range(2000):
+            torch_state = kept.tend(query, torch_state)
+        assert torch.equal(torch_state["items"][0], items[0])
+        assert torch.equal(torch_state["items"][1], items[1]) == dies
+    assert torch.equal(items, torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))

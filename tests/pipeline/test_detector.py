@@ -191,7 +191,9 @@ def test_eight_at_once_decide_as_one_by_one(made: Model) -> None:
         torch.testing.assert_close(eight.learner.knowledge.memory[name], value, atol=1e-4, rtol=1e-4)
         assert not torch.equal(value, made.state[name])
     scenes = [d.learner.knowledge.scene for d in (one, eight)]
-    assert scenes[0] and scenes[1] and one.calibration.scene
+    assert scenes[0] is not None
+    assert scenes[1] is not None
+    assert one.calibration.scene is not None
     np.testing.assert_allclose(scenes[1].mean, scenes[0].mean, atol=1e-5)
     assert not np.array_equal(scenes[0].mean, one.calibration.scene.mean)
 

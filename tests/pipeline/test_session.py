@@ -45,7 +45,12 @@ class Diary(Sink):
         return [(e.start.index, e.last.index, e.end_reason) for e in self.events if e.phase == "closed"]
 
 
-def run(source: scripted.Recorded, *sinks: Sink, runtime: scripted.Script | None = None, updates: Updates = Updates.gated) -> Tally:
+def run(
+    source: scripted.Recorded,
+    *sinks: Sink,
+    runtime: scripted.Script | None = None,
+    updates: Updates = Updates.gated,
+) -> Tally:
     detector = scripted.detector(runtime or scripted.Script(), updates=updates)
     return run_session(source, detector, sinks=sinks, events=EventBuilder("yard", RULE))
 

@@ -110,8 +110,17 @@ def test_learning_is_the_memory_s_own_and_takes_a_rate(made: Model, runtime: Run
     (prediction,) = runtime.predict([tiny.noise_clip(made.config, 1)], [state])
     for rate in (None, 0.5):
         taught = runtime.learn(prediction.query, state, rate)
-        wanted = made.net.memory.write(prediction.query, state, rate)
+        wanted = made.net.memory.bounded(made.net.memory.write(prediction.query, state, rate), state)
         torch.testing.assert_close(taught["items"], wanted["items"])
+
+
+def test_however_long_it_learns_no_item_leaves_its_neighbourhood(made: Model, runtime: Runtime) -> None:
+    state = start = runtime.new_state()
+    for seed in range(30):
+        (prediction,) = runtime.predict([tiny.noise_clip(made.config, seed)], [state])
+        state = runtime.learn(prediction.query, state, 0.5)
+    moved = made.net.memory.drift(state, start)
+    assert float(moved.max()) == pytest.approx(made.config.drift, abs=1e-5)
 
 
 def test_what_is_answered_has_the_promised_shapes(made: Model, runtime: Runtime) -> None:

@@ -30,6 +30,8 @@ def build_memory(config: ModelConfig, channels: Sequence[int]) -> Memory:
                 temperature=config.temperature,
                 update=config.update,
                 rate=config.rate,
+                recall=config.recall,
+                drift=config.drift,
             )
         case "memae":
             from memwatch.model.memory.memae import MemaeMemory

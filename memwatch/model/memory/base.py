@@ -68,6 +68,14 @@ class Memory(nn.Module, ABC):
         configured one."""
         return state
 
+    def bounded(self, state: MemoryState, anchor: MemoryState) -> MemoryState:
+        """After learning on: no farther from `anchor`, the state that training left, than the memory allows."""
+        return state
+
+    def drift(self, state: MemoryState, anchor: MemoryState) -> Tensor:
+        """How far each item, (M,), has gone from where training left it; M is 0 where there are none."""
+        return torch.zeros(0)
+
     def tend(self, query: Tensor, state: MemoryState) -> MemoryState:
         """In training, after `write`: put to use what of the state is of none."""
         return state
