@@ -138,6 +138,10 @@ def watch(
         float | None,
         typer.Option(min=0, max=1, metavar="SHARE", help="How far a learned frame moves the memory."),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Keep what the memory learned in this file, and go on from it.", metavar="FILE"),
+    ] = None,
     fps: Fps = None,
     duration: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
@@ -165,6 +169,7 @@ def watch(
             out=out,
             learn=learn,
             rate=rate,
+            state=state,
             fps=fps,
             duration=duration,
             per_day=per_day,

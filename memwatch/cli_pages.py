@@ -1,7 +1,8 @@
-"""The commands that show what was found: a run as a page, a frame as a picture."""
+"""The commands that show: a run as a page, a frame as a picture, a camera's memory at a glance."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from memwatch.options import Form, Fps, Learn, Model
 
 def add_to(app: typer.Typer) -> None:
     """Give `app` these commands."""
-    for command in (report, explain):
+    for command in (report, explain, memory):
         app.command()(command)
 
 
@@ -67,4 +68,54 @@ def explain(
 
     done = task(source, frame=frame, model=model, out=out, fps=fps, learn=learn, progress=console.progress())
     console.show(done, form)
+    return EXIT_DONE
+
+
+class Action(StrEnum):
+    """What to do with a camera's memory."""
+
+    show = "show"
+    reset = "reset"
+    freeze = "freeze"
+    thaw = "thaw"
+
+
+def memory(
+    action: Annotated[
+        Action,
+        typer.Argument(
+            metavar="ACTION", help="show it; reset it to what training left; freeze it as it is; thaw: learn again."
+        ),
+    ],
+    state: Annotated[Path, typer.Option("--state", help="File that watch --state keeps.", metavar="FILE")],
+    model: Annotated[
+        Path | None, typer.Option("--model", help="show: the model it belongs to, to say how far it moved.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="show: a picture of what each item stands for.", metavar="PNG")
+    ] = None,
+    form: Form = ReportFormat.auto,
+) -> int:
+    """Show what a camera's memory has learned since training, or start, stop and reset it.
+
+    Its age, what it learned from and what it refused, how far it has moved, and which of its items are in use.
+
+    \b
+    Example:
+      memwatch memory show --state yard.state --model models/yard.safetensors --picture yard.png
+    """
+    from memwatch.tasks import memory as tasks
+
+    if action is not Action.show and (model or picture):
+        raise typer.BadParameter(f"{action} takes the state alone", param_hint="--model" if model else "--picture")
+    match action:
+        case Action.show:
+            report = tasks.show(state, model=model, picture=picture)
+        case Action.reset:
+            report = tasks.reset(state)
+        case Action.freeze:
+            report = tasks.freeze(state)
+        case Action.thaw:
+            report = tasks.thaw(state)
+    console.show(report, form)
     return EXIT_DONE

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -42,6 +43,8 @@ class Model:
     state: MemoryState
     calibration: dict[str, Any] | None = None
     """Numbers and arrays as `scoring.Calibration.to_record` gives them; opaque here."""
+    exemplars: NDArray[np.uint8] | None = None
+    """(M, C, s, s): the training patch nearest to each item of the memory; None in older models and without items."""
     card: dict[str, Any] = field(default_factory=dict)
     """How it was trained: footage, command, seed, minutes, machine, versions."""
 
@@ -56,7 +59,7 @@ class Model:
         settings = {name: value for name, value in self.config.to_dict().items() if LATER.get(name) != value}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name, tensor in sorted(self._tensors().items()):
-            if not name.startswith("calibration."):
+            if not name.startswith(("calibration.", "exemplars")):
                 digest.update(name.encode())
                 digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()[:12]
@@ -68,6 +71,8 @@ class Model:
             if not name.endswith("num_batches_tracked")
         }
         tensors |= {f"state.{name}": value for name, value in self.state.items()}
+        if self.exemplars is not None:
+            tensors["exemplars"] = torch.from_numpy(self.exemplars)
         for name, value in (self.calibration or {}).items():
             if isinstance(value, np.ndarray):
                 tensors[f"calibration.{name}"] = torch.from_numpy(value.copy())
@@ -116,7 +121,18 @@ def load_model(path: Path) -> Model:
     if calibration is not None:
         arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("calibration.")}
         calibration = calibration | {name.removeprefix("calibration."): value for name, value in arrays.items()}
-    return Model(net, state, calibration, meta.get("card") or {})
+    return Model(net, state, calibration, _exemplars(tensors, config, state, path), meta.get("card") or {})
+
+
+def _exemplars(
+    tensors: dict[str, Tensor], config: ModelConfig, state: MemoryState, path: Path
+) -> NDArray[np.uint8] | None:
+    if (found := tensors.get("exemplars")) is None:
+        return None
+    fits = found.dtype == torch.uint8 and found.ndim == 4 and found.shape[1] == config.channels
+    if not fits or "items" not in state or len(found) != len(state["items"]):
+        raise UsageError(f"{path}: the pictures of its memory do not fit its description", "train the model anew")
+    return np.asarray(found.numpy())
 
 
 def _config(values: dict[str, Any], path: Path) -> ModelConfig:

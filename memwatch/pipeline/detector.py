@@ -74,8 +74,9 @@ class Detector:
                 learned = count
                 observation = self._observe(clip, prediction, view)
                 done.append(observation)
-                # An anomaly empties the quarantine, so later clips may not know what they were promised.
-                if observation.score.anomalous and foreseen[-1][1] > count:
+                # An anomaly empties the quarantine and undoes the last seconds: later clips may not know what they were
+                # promised.
+                if observation.score.anomalous and (foreseen[-1][1] > count or self.learner.knowledge is not known):
                     break
         return done
 

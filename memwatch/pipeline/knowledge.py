@@ -14,12 +14,22 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memwatch.runtime import Runtime
 from memwatch.scoring import Calibration, SceneLesson, SceneMemory
 from memwatch.types import Clip, State
 
 QUARANTINE_S = 2.0
 """A normal frame teaches only after so many seconds in which nothing was anomalous."""
+UNDO_S = 10.0
+"""When something turns out anomalous, all that was learned for so many seconds before is forgotten: what grows slowly
+into an anomaly has been teaching under the threshold."""
+SNAPSHOT_S = 2.0
+"""Between the moments that can be gone back to."""
+USE_SHARE = 0.01
+"""Weight of a lesson in the use of items."""
 
 
 class Updates(StrEnum):
@@ -39,10 +49,14 @@ class Knowledge:
     """The state of the network's memory; empty where it has none."""
     scene: SceneMemory | None
     """What lies behind the figures; None where no cue asks."""
+    use: NDArray[np.float32] | None = None
+    """(M,): of late, the share of the picture to which each item of the memory is the nearest; None without items."""
 
     @classmethod
     def as_trained(cls, runtime: Runtime, calibration: Calibration) -> Knowledge:
-        return cls(runtime.new_state(), calibration.scene)
+        state = runtime.new_state()
+        items = len(runtime.drift(state)) if state else 0
+        return cls(state, calibration.scene, np.full(items, 1 / items, np.float32) if items else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +91,14 @@ class Learner:
     updates: Updates = Updates.gated
     rate: float | None = None
     taken: int = 0
-    """Lessons learned."""
+    """Lessons learned and not undone."""
     refused: Refusals = field(default_factory=Refusals)
+    undone: int = 0
+    """Lessons forgotten again because something was anomalous soon after."""
     _waiting: deque[Lesson] = field(default_factory=deque)
+    _kept: deque[tuple[float, Knowledge, int]] = field(default_factory=deque)
+    """When, what was known and of how many lessons: snapshots of the last UNDO_S and the one before, oldest first."""
+    _alarmed: bool = False
     _last: float | None = None
     """When the newest lesson was offered."""
 
@@ -128,6 +147,10 @@ class Learner:
         if self.updates == Updates.gated:
             if anomalous:
                 self.forget()
+                self._undo()
+            else:
+                self._keep(lesson.seconds)
+            self._alarmed = anomalous
             self.refused.anomalous += over
             self.refused.irregular += not over and regularity > self.calibration.gate
             if over or regularity > self.calibration.gate:
@@ -144,12 +167,32 @@ class Learner:
         self.refused.quarantined += len(self._waiting)
         self._waiting.clear()
 
+    def _keep(self, seconds: float) -> None:
+        """Take a snapshot, if it is time for one."""
+        if not self._kept or not 0 <= seconds - self._kept[-1][0] < SNAPSHOT_S:
+            self._kept.append((seconds, self.knowledge, self.taken))
+        while len(self._kept) > 1 and seconds - self._kept[1][0] >= UNDO_S:
+            self._kept.popleft()
+
+    def _undo(self) -> None:
+        """Go back to the oldest snapshot, once at each beginning of something anomalous."""
+        if self._alarmed or not self._kept or self.knowledge is self._kept[0][1]:
+            return
+        _, self.knowledge, taken = self._kept[0]
+        self._kept = deque([self._kept[0]])
+        self.undone += self.taken - taken
+        self.taken = taken
+
     def _taught(self, knowledge: Knowledge, lesson: Lesson) -> Knowledge:
-        memory, scene = knowledge.memory, knowledge.scene
+        memory, scene, use = knowledge.memory, knowledge.scene, knowledge.use
         if memory:
+            if use is not None:
+                alike = self.runtime.similarity(lesson.query, memory)
+                near = np.bincount(alike.reshape(len(use), -1).argmax(axis=0), minlength=len(use)) / alike[0].size
+                use = np.asarray(use + USE_SHARE * (near - use), np.float32)
             memory = self.runtime.learn(lesson.query, memory, self.rate)
         if scene and lesson.scene:
             anchor = self.calibration.scene
             assert anchor is not None
             scene = scene.taught(lesson.scene, anchor, self.rate)
-        return replace(knowledge, memory=memory, scene=scene)
+        return replace(knowledge, memory=memory, scene=scene, use=use)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +25,15 @@ class Runtime(Protocol):
 
     def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
         """Cosine of each place of a prediction's query and each memory item, (M, h', w'); M is 0 without a memory."""
+
+    def arrays_of(self, state: State) -> dict[str, NDArray[np.float32]]:
+        """A memory's state as arrays, to keep it."""
+
+    def state_from(self, arrays: Mapping[str, NDArray[np.float32]]) -> State:
+        """Back from `arrays_of`."""
+
+    def drift(self, state: State) -> NDArray[np.float32]:
+        """How far each item of the memory has gone from where training left it, (M,); M is 0 without items."""
 
     def learn(self, query: Any, state: State, rate: float | None = None) -> State:
         """The state after learning from a prediction's query; `rate` overrides the model's own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -73,6 +73,18 @@ class TorchRuntime:
         with torch.inference_mode():
             alike: NDArray[np.float32] = self._net.memory.similarity(query, state)[0].contiguous().numpy()
         return alike
+
+    def arrays_of(self, state: State) -> dict[str, NDArray[np.float32]]:
+        """A memory's state as arrays, to keep it."""
+        return {name: value.numpy() for name, value in state.items()}
+
+    def state_from(self, arrays: Mapping[str, NDArray[np.float32]]) -> State:
+        """Back from `arrays_of`."""
+        return {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
+
+    def drift(self, state: State) -> NDArray[np.float32]:
+        """How far each item of the memory has gone from where training left it, (M,); M is 0 without items."""
+        return np.asarray(self._net.memory.drift(state, self._start).numpy(), np.float32)
 
     def learn(self, query: Tensor, state: State, rate: float | None = None) -> State:
         """The state after learning from a prediction's query; `rate` overrides the model's own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,15 @@ class Witness:
 
     def new_state(self) -> State:
         return self._runtime.new_state()
+
+    def arrays_of(self, state: State) -> dict[str, NDArray[np.float32]]:
+        return self._runtime.arrays_of(state)
+
+    def state_from(self, arrays: Mapping[str, NDArray[np.float32]]) -> State:
+        return self._runtime.state_from(arrays)
+
+    def drift(self, state: State) -> NDArray[np.float32]:
+        return self._runtime.drift(state)
 
     def learn(self, query: Any, state: State, rate: float | None = None) -> State:
         return self._runtime.learn(query, state, rate)

@@ -21,6 +21,7 @@ from memwatch.tasks.calibrate import calibrate
 from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
 from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.exemplars import exemplars
 from memwatch.tasks.footage import Footage, look, read_footage
 from memwatch.tasks.interrupts import HeldSignals
 from memwatch.tasks.pictures import draw_loss, draw_predictions
@@ -119,6 +120,7 @@ def train(
         precision=run.precision,
         threads=torch.get_num_threads(),
     )
+    model.exemplars = exemplars(model, clips)
     pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]
     draw_loss(run.losses, pictures[0])
     draw_predictions(model, clips, pictures[1])

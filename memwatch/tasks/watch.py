@@ -14,6 +14,7 @@ from memwatch.events import EventBuilder
 from memwatch.pipeline import Interrupted, run_session
 from memwatch.sinks import EventFile, EventLines, Marked, ScoreRows, Sink, Timeline
 from memwatch.sinks.style import clock_text
+from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.colour import ColourNote, check_colour
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.run_files import report_sinks
@@ -68,6 +69,7 @@ def watch(
     out: Path | None = None,
     learn: bool = True,
     rate: float | None = None,
+    state: Path | None = None,
     fps: float | None = None,
     duration: float | None = None,
     per_day: float | None = None,
@@ -78,7 +80,8 @@ def watch(
     """Watch `source` until it ends, `duration` seconds of it have passed, or the user stops it.
 
     Events go to `stream` as NDJSON; with `out` the marked clip, scores, events and a timeline are left there too.
-    The memory goes on learning from calm frames unless `learn` is False; `rate` overrides the model's own. `sizes` says
+    The memory goes on learning from calm frames unless `learn` is False; `rate` overrides the model's own; what it
+    learned is kept in the file `state`, if named, and gone on from the next time. `sizes` says
     which regions count, `per_day` for how many false alarms a day the threshold is meant instead of the model's own.
     """
     loaded = load(model, per_day=per_day)
@@ -91,19 +94,31 @@ def watch(
         sinks.append(EventNotes(progress, live=camera.live))
         if camera.live:
             sinks.append(ColourNote(loaded, progress))
+        keeper = StateKeeper(state, loaded, camera.name, progress) if state is not None else None
+        learn = learn and not (keeper and keeper.frozen)
+        known = keeper.knowledge if keeper else None
+        detector = loaded.detector(learn=learn, rate=rate, sizes=sizes, knowledge=known)
+        if keeper:
+            stack.callback(keeper.save, detector)
         files = _files(out, camera, loaded, sinks, stack) if out is not None else []
         if out is not None:
             sinks += report_sinks(out, stack, camera, verb="watch", address=source, loaded=loaded, learn=learn)
         steps = Steps(progress)
         progress.start("watching", None if camera.live else camera.length)
         stopped: Interrupted | None = None
+
+        def during(tally: Tally) -> bool:
+            if keeper:
+                keeper.tick(detector)
+            return steps(tally) and (duration is None or tally.seconds < duration)
+
         try:
             tally = run_session(
                 camera,
-                loaded.detector(learn=learn, rate=rate, sizes=sizes),
+                detector,
                 sinks=sinks,
                 events=EventBuilder(camera.name, EventConfig()),
-                watch=lambda t: steps(t) and (duration is None or t.seconds < duration),
+                watch=during,
             )
             require_scores(tally, camera.name, loaded.model.config.clip_length)
         except Interrupted as interrupt:

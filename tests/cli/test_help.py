@@ -11,7 +11,7 @@ import pytest
 from memwatch import __version__
 from tests.conftest import Memwatch
 
-COMMANDS = ("train", "adapt", "score", "watch", "evaluate", "calibrate", "probe", "info", "report", "explain")
+COMMANDS = ("train", "adapt", "score", "watch", "evaluate", "calibrate", "probe", "info", "report", "explain", "memory")
 HEAVY = ("av", "cv2", "matplotlib", "numpy", "rich", "safetensors", "scipy", "sklearn", "torch")
 
 

@@ -6,12 +6,13 @@ state is the list of frames that it has learned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig
 from memwatch.pipeline import Detector
@@ -65,6 +66,18 @@ class Script:
             calm = scaled(np.full(clip.target.shape, LEVELS["."], np.uint8))
             found.append(Prediction(calm, np.zeros((3, 4), np.float32), None, clip.frame.index))
         return found
+
+    def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
+        return np.zeros((0, 3, 4), np.float32)
+
+    def drift(self, state: State) -> NDArray[np.float32]:
+        return np.zeros(0, np.float32)
+
+    def arrays_of(self, state: State) -> dict[str, NDArray[np.float32]]:
+        return {"learned": np.asarray(state["learned"], np.float32)}
+
+    def state_from(self, arrays: Mapping[str, NDArray[np.float32]]) -> State:
+        return {"learned": tuple(int(n) for n in arrays["learned"])}
 
     def learn(self, query: Any, state: State, rate: float | None = None) -> State:
         return {"learned": (*state["learned"], query)}

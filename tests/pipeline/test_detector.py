@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from memwatch.config import RegionConfig
 from memwatch.model import Model
 from memwatch.pipeline import Detector
-from memwatch.pipeline.knowledge import QUARANTINE_S, Knowledge, Updates
+from memwatch.pipeline.knowledge import QUARANTINE_S, SNAPSHOT_S, UNDO_S, Knowledge, Refusals, Updates
 from memwatch.runtime import open_runtime
 from memwatch.scoring import Calibration
 from memwatch.types import Clip, Observation
@@ -66,11 +66,21 @@ def test_an_irregular_frame_teaches_nothing_and_forgives_what_waits() -> None:
 
 
 def test_an_anomaly_empties_the_quarantine() -> None:
-    """Frame 3 has been learned from when 5 turns out odd; 4 has not, and never is."""
-    detector, runtime = played("....#....", fps=1)
-    assert learned(detector) == (1, 2, 3, 6, 7)
-    assert runtime.scored_with[5] == (1, 2, 3)
-    assert runtime.scored_with[8] == (1, 2, 3, 6)
+    """4 waits when 5 turns out odd, and is never learned from; what was learned in the ten seconds before is undone."""
+    detector, runtime = played("." * 20 + "#....", fps=1)
+    assert runtime.scored_with[21] == tuple(range(1, 20))
+    # The newest snapshot of ten seconds before the last calm frame is frame 9's, which knew of 1 to 7.
+    assert runtime.scored_with[22] == tuple(range(1, 8))
+    assert learned(detector) == (*range(1, 8), 22, 23)
+    assert detector.learner.taken == 9
+    assert detector.learner.undone == 12
+    assert detector.learner.refused == Refusals(anomalous=1, quarantined=1)
+
+
+def test_an_anomaly_that_goes_on_undoes_no_more_than_its_beginning_did() -> None:
+    detector, _ = played("." * 20 + "#####....", fps=1)
+    assert learned(detector) == (*range(1, 8), 26, 27)
+    assert detector.learner.undone == 12
 
 
 def test_with_the_gate_shut_the_memory_stays_identical() -> None:
@@ -129,12 +139,20 @@ def test_any_batches_learn_and_score_as_one_by_one(text: str, fps: float, sizes:
 def test_what_is_learned_is_calm_and_was_followed_by_quiet(text: str, fps: float) -> None:
     detector, _ = played(text, fps=fps, sizes=(8,))
     quiet = round(QUARANTINE_S * fps)
-    expected = tuple(
+    begins = [j for j in range(1, len(text) + 1) if text[j - 1] == "#" and text[: j - 1][-1:] != "#"]
+
+    def kept(i: int, undone_s: float) -> bool:
+        """Whether nothing that began after frame i had been learned from undid that."""
+        return not any(i + quiet <= j <= i + quiet + undone_s * fps for j in begins)
+
+    calm = [
         i
         for i, mark in enumerate(text, 1)
         if mark == "." and i + quiet <= len(text) and "#" not in text[i : i + quiet - 1]
-    )
-    assert learned(detector) == expected
+    ]
+    found = set(learned(detector))
+    assert found <= {i for i in calm if kept(i, UNDO_S - 1 / fps)}
+    assert found >= {i for i in calm if kept(i, UNDO_S + 2 * SNAPSHOT_S)}
 
 
 # With a real network

@@ -1,0 +1,81 @@
+"""A camera's state file under a watch: restored at its start, saved at intervals and at its end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.pipeline import Detector
+from memwatch.pipeline.knowledge import Knowledge, Refusals
+from memwatch.pipeline.state_file import CameraState, check_model, load_state, save_state, to_arrays
+from memwatch.tasks.progress import Progress
+from memwatch.tasks.session import Loaded
+
+SAVE_EVERY_S = 60.0
+
+
+class StateKeeper:
+    """Of one camera. A state that cannot be gone on from is told and set aside, and the camera starts as trained."""
+
+    def __init__(self, path: Path, loaded: Loaded, camera: str, progress: Progress) -> None:
+        self.path = path
+        self.knowledge: Knowledge | None = None
+        self._loaded = loaded
+        self._progress = progress
+        self._saved_at = time.monotonic()
+        self._state = CameraState(loaded.model.id, loaded.model.config.memory, camera, time.time(), time.time())
+        if path.exists():
+            self._restore(camera)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the user wants it to stay as it is."""
+        return self._state.frozen
+
+    def tick(self, detector: Detector) -> None:
+        """Save, if it is time to; a disk that is full is told, and tried again later."""
+        if time.monotonic() - self._saved_at < SAVE_EVERY_S:
+            return
+        try:
+            self.save(detector)
+        except MemwatchError as error:
+            self._saved_at = time.monotonic()
+            self._progress.note(error.line())
+
+    def save(self, detector: Detector) -> None:
+        """Write what the detector knows now; MemwatchError where that can't be."""
+        learner = detector.learner
+        before, now = self._state, learner.refused
+        refused = Refusals(
+            before.refused.anomalous + now.anomalous,
+            before.refused.irregular + now.irregular,
+            before.refused.quarantined + now.quarantined,
+        )
+        state = replace(
+            before,
+            saved=time.time(),
+            taken=before.taken + learner.taken,
+            refused=refused,
+            undone=before.undone + learner.undone,
+            arrays=to_arrays(learner.knowledge, self._loaded.runtime),
+        )
+        save_state(self.path, state)
+        self._saved_at = time.monotonic()
+
+    def _restore(self, camera: str) -> None:
+        model = self._loaded.model
+        try:
+            state = load_state(self.path)
+            check_model(state, self.path, model=model.id, memory=model.config.memory)
+            if state.arrays:
+                self.knowledge = state.to_knowledge(self._loaded.runtime, self._loaded.calibration, self.path)
+            self._state = replace(state, camera=camera)
+        except UsageError as error:
+            aside = self.path.with_name(self.path.name + ".refused")
+            self._progress.note(f"{error.message}; the memory starts as trained, the file is kept as {aside}")
+            try:
+                self.path.replace(aside)
+            except OSError as problem:
+                raise MemwatchError(f"{self.path}: cannot be set aside ({problem.strerror})", error.remedy) from None
