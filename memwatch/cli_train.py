@@ -32,6 +32,7 @@ class MemoryKind(StrEnum):
     prototypes = "prototypes"
     blockwise = "blockwise"
     grid = "grid"
+    students = "students"
     none = "none"
 
 

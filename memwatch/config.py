@@ -82,6 +82,7 @@ MEMORIES = {
     "prototypes": "rebuilt from each frame (MPN)",
     "blockwise": "blocks of all features, skips too, from learned ones (DAAD)",
     "grid": "points of continuous learned grids (GRAD)",
+    "students": "guess what a teacher says of the picture's patches (Uninformed Students)",
     "none": "plain prediction",
 }
 """Kinds of memory, in a line each."""

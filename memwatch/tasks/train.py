@@ -33,7 +33,7 @@ from memwatch.tasks.step import Run, faster_precision, optimiser_for, set_rate, 
 from memwatch.tasks.train_report import TrainReport
 
 SETTLED_ON = 200
-"""Held-out frames that a memory settles on."""
+"""Most held-out frames that a memory settles on."""
 SCENE_SECONDS = 0.0015
 """What learning the scene takes for each frame of the footage, a slow core assumed."""
 
@@ -94,6 +94,8 @@ def train(
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent = meta["recent"]
+    elif not other:
+        net.memory.begin()
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
     scene = learn_scene(clips)
@@ -272,13 +274,13 @@ def _batches(
 def _held_out(model: Model, clips: Footage) -> Iterator[Features]:
     """What the encoder says of held-out frames, spread evenly."""
     targets = clips.targets(model.config, held=True)
-    for number, index in targets[:: max(1, len(targets) // SETTLED_ON)]:
+    for number, index in targets[:: max(1, -(-len(targets) // SETTLED_ON))]:
         clip = clips.recordings[number].clip(index, model.config)
         yield model.net.features(torch.from_numpy(np.concatenate((clip.inputs, clip.target)))[None])
 
 
 def _calibration_seconds(run: Run, crops: Crops) -> float:
-    """What calibration, pictures and writing will take, measured on one clip."""
+    """What settling, calibration, pictures and writing will take, measured on one clip."""
     config, clips = run.net.config, crops.footage
     held = len(clips.targets(config, held=True))
     clip = torch.zeros(1, (config.clip_length + 1) * config.channels, config.height, config.width)
@@ -290,4 +292,4 @@ def _calibration_seconds(run: Run, crops: Crops) -> float:
         one = time.monotonic() - started
     net.train()
     every = sum(len(r.frames) for r in clips.recordings)
-    return 5 + 1.2 * held * one + every * SCENE_SECONDS
+    return 5 + 1.2 * (held + min(held, SETTLED_ON)) * one + every * SCENE_SECONDS

@@ -39,6 +39,7 @@ def other_state(state: State) -> State:
         {"update": "published"},
         {"memory": "blockwise"},
         {"memory": "grid"},
+        {"memory": "students", "options": {"width": 4}},
         {"memory": "memae", "task": "reconstruct"},
     ],
     ids=str,

@@ -49,6 +49,10 @@ def build_memory(config: ModelConfig, channels: Sequence[int]) -> Memory:
             from memwatch.model.memory.grid import GridMemory
 
             return GridMemory(channels[-1], options)
+        case "students":
+            from memwatch.model.memory.students import StudentsMemory
+
+            return StudentsMemory(channels[-1], config.channels, options)
         case other:
             raise ValueError(f"unknown memory {other}")
 
@@ -72,5 +76,9 @@ def options_of(memory: str) -> type[Strict] | None:
             from memwatch.model.memory.grid import GridConfig
 
             return GridConfig
+        case "students":
+            from memwatch.model.memory.students import StudentsConfig
+
+            return StudentsConfig
         case _:
             return None
