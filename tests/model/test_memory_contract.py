@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,6 +94,15 @@ def test_a_read_has_the_promised_shapes(memory: Memory, query: Tensor) -> None:
     assert read.distance.shape == (3, 4, 5)
     assert (read.distance >= 0).all()
     assert [skip.shape for skip in read.skips] == [skip.shape for skip in features(query).skips]
+
+
+def test_the_decoder_is_told_nothing_of_the_picture_that_is_judged(memory: Memory, query: Tensor) -> None:
+    given, state = features(query), memory.new_state()
+    assert given.judged is not None
+    first, other = (memory.read(replace(given, judged=judged), state) for judged in (given.judged, -given.judged))
+    assert torch.equal(first.decoder_input, other.decoder_input)
+    assert all(torch.equal(one, two) for one, two in zip(first.skips, other.skips, strict=True))
+    assert torch.equal(first.distance, other.distance) != isinstance(memory, JUDGES)
 
 
 def test_each_picture_of_a_batch_is_read_alone(memory: Memory, query: Tensor) -> None:

@@ -165,6 +165,30 @@ def test_before_the_first_checkpoint_a_bad_loss_promises_none(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_teacher_s_file_is_looked_at_when_a_training_begins_and_never_again(
+    colour_model: Trained, tmp_path: Path
+) -> None:
+    teacher, out = tmp_path / "teacher.safetensors", tmp_path / "b.safetensors"
+    options = ["width=2", "dimensions=2", "students=1"]
+    choice: dict[str, Any] = {"memory": "students", "memory_options": [*options, f"teacher={teacher}"], "steps": 9}
+    with pytest.raises(UsageError, match="no such teacher file"):
+        again(colour_model, out, **choice, progress=Recorder())
+    assert list(tmp_path.iterdir()) == []
+    again(colour_model, out, memory="students", memory_options=options, steps=1)
+    out.rename(teacher)
+    again(colour_model, whole := tmp_path / "whole.safetensors", **choice)
+    with pytest.raises(KeyboardInterrupt):
+        again(colour_model, out, **choice, progress=CtrlC("training", 5))
+    known = load_model(teacher).net.memory.state_dict()
+    teacher.unlink()
+    again(colour_model, out, **choice, resume=True)
+    assert weights_of(out) == weights_of(whole)
+    learned = load_model(out).net.memory.state_dict()
+    for name in known:
+        if name.startswith(("teacher.", "students.")):
+            assert torch.equal(known[name], learned[name]) == name.startswith("teacher."), name
+
+
 def test_a_full_disk_leaves_nothing(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
