@@ -187,6 +187,7 @@ def test_a_teacher_s_file_is_looked_at_when_a_training_begins_and_never_again(
     for name in known:
         if name.startswith(("teacher.", "students.")):
             assert torch.equal(known[name], learned[name]) == name.startswith("teacher."), name
+    again(colour_model, tmp_path / "c.safetensors", start=out, steps=1)  # another camera's model begins with weights
 
 
 def test_a_full_disk_leaves_nothing(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

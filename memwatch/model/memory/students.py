@@ -13,10 +13,10 @@ same. Where a patch is odd they are wrong, and each in its own way:
   (e - ē) / σ_e + (v - v̄) / σ_v, averaged over patch sizes, with the four numbers from held-out normal footage.
 
 `patches.py` has the networks. Ours: the teacher learns on the user's own footage, for the first third of a training,
-and is frozen then, or is taken as it is from a file; L_c is of dimensions, without sign (two that are opposite say the
-same thing twice), and its mean over pairs; students follow from the start, on as much of each picture as a step can
-afford; the picture is made smaller first and patches lie a few pixels apart, for a small processor; it is continued as
-in a mirror, so that all of it is judged.
+and is frozen then, or is taken as it is from a file; its descriptors are measured along the way and a little longer;
+L_c is of dimensions, without sign (two that are opposite say the same thing twice), and its mean over pairs; students
+follow from the start, on as much of each picture as a step can afford; the picture is made smaller first and patches
+lie a few pixels apart, for a small processor; it is continued as in a mirror, so that all of it is judged.
 
 The network's prediction knows nothing of this: the features go on as they are. `distance` is softplus of the score,
 which rises with it, is never negative, and is the score itself where that is large. In training it is zeros: nobody
@@ -40,8 +40,8 @@ from memwatch.errors import UsageError
 from memwatch.model.memory.base import Features, Memory, MemoryState, Read
 from memwatch.model.memory.patches import PLANS, POOLING, PatchNet, covering, cut
 
-LEARNS_UNTIL = 1 / 3
-"""Share of a training after which the teacher and the measure of its descriptors stay."""
+LEARNS_UNTIL, MEASURED_UNTIL = 1 / 3, 0.4
+"""Shares of a training after which the teacher, and the measure of its descriptors, stay as they are."""
 PATCHES = 4
 """Of each picture of a batch that the teacher learns from in a step."""
 ROWS = 4
@@ -49,8 +49,8 @@ ROWS = 4
 SHIFT, BRIGHTNESS, NOISE = 2, 0.1, 0.05
 """What a patch is still the same after: pixels to any side, light and its grain in [-1, 1] units."""
 MARGIN = 1.0
-PACE = 0.02
-"""How fast the measure of descriptors follows the teacher, once it has seen enough batches."""
+FEW = 10
+"""Last batches that the measure of descriptors is of, while the teacher changes."""
 LEAST_VARIANCE, LEAST_DEVIATION = 1e-8, 1e-6
 IN_A_MODEL = "net.memory.teacher."
 """How a model file calls a teacher's weights."""
@@ -102,7 +102,7 @@ class StudentsMemory(Memory):
     variance: Tensor
     """(sizes, d)."""
     measured: Tensor
-    """Batches that these are from."""
+    """Batches that these are of."""
     usual: Tensor
     """(sizes, 2, 2): of e and of v, mean and deviation on held-out normal footage."""
 
@@ -123,7 +123,8 @@ class StudentsMemory(Memory):
         self.register_buffer("variance", torch.ones(sizes, config.dimensions))
         self.register_buffer("measured", torch.zeros(()))
         self.register_buffer("usual", torch.tensor([0.0, 1.0]).repeat(sizes, 2, 1))
-        self.learns = True
+        self.teaches = not config.teacher
+        self.measures = True
 
     def begin(self) -> None:
         """Take the teacher from the file that the options name.
@@ -135,7 +136,8 @@ class StudentsMemory(Memory):
             self.teacher.load_state_dict(teacher_weights(Path(self.config.teacher), wanted))
 
     def at(self, done: float) -> None:
-        self.learns = done < LEARNS_UNTIL
+        self.teaches = done < LEARNS_UNTIL and not self.config.teacher
+        self.measures = done < MEASURED_UNTIL
 
     def read(self, features: Features, state: MemoryState) -> Read:
         query = features.query
@@ -163,11 +165,13 @@ class StudentsMemory(Memory):
     def losses(self, features: Features, read: Read, state: MemoryState) -> dict[str, Tensor]:
         pictures = self._reduced(features)
         losses: dict[str, Tensor] = {}
-        if self.training and self.learns:
+        if self.training and self.measures:
             self.measured += 1
+            if self.teaches:
+                self.measured.clamp_(max=FEW)
         for number, size in enumerate(self.config.sizes):
             seen = covering(pictures, self._net(size).field, self.config.stride)
-            if self.learns and not self.config.teacher:
+            if self.teaches:
                 losses |= {f"{name}, {size}": value for name, value in self._teaching(size, seen).items()}
             losses[f"following, {size}"] = self._following(number, size, seen)
         return losses
@@ -205,7 +209,7 @@ class StudentsMemory(Memory):
 
     def _following(self, number: int, size: int, seen: Tensor) -> Tensor:
         """The students' losses, summed, on a piece of each picture (B, C, H, W), over the dimensions; in training the
-        measure of the teacher's descriptors follows it first, as long as it learns."""
+        measure of the teacher's descriptors follows it first."""
         net, every = self._net(size), POOLING[size]
         rows = min(ROWS, (min(seen.shape[2:]) - net.field) // every + 1)
         side = net.field + (rows - 1) * every
@@ -213,16 +217,16 @@ class StudentsMemory(Memory):
         pieces = cut(seen, side, top, left).flatten(0, 1)
         with torch.no_grad():
             said = net(pieces, every)
-            if self.training and self.learns:
+            if self.training and self.measures:
                 self._measure(number, said)
             target = whitened(said, self.mean[number], self.variance[number])
         each = [apart_by(student(pieces, every), target).mean() for student in self._students(size)]
         return torch.stack(each).sum() / self.config.dimensions
 
     def _measure(self, number: int, said: Tensor) -> None:
-        """Let mean and variance follow descriptors (B, d, h, w): those of all batches while they are few, later of the
-        last ones, for the teacher changes."""
-        pace = max(1 / float(self.measured), PACE)
+        """Let mean and variance take in a batch's descriptors (B, d, h, w) as one of so many. They are of few as long
+        as the teacher changes, and of ever more when it stays."""
+        pace = 1 / float(self.measured)
         variance, mean = torch.var_mean(said, dim=(0, 2, 3), correction=0)
         off = mean - self.mean[number]
         self.variance[number].lerp_(variance, pace).add_(off.square(), alpha=pace * (1 - pace))
