@@ -113,10 +113,7 @@ class StudentsMemory(Memory):
         shape = colours, config.width, config.dimensions
         self.teacher = nn.ModuleDict({str(size): PatchNet(size, *shape) for size in config.sizes})
         self.students = nn.ModuleDict(
-            {
-                str(size): nn.ModuleList(PatchNet(size, *shape) for _ in range(config.students))
-                for size in config.sizes
-            }
+            {str(size): nn.ModuleList(PatchNet(size, *shape) for _ in range(config.students)) for size in config.sizes}
         )
         sizes = len(config.sizes)
         self.register_buffer("mean", torch.zeros(sizes, config.dimensions))
@@ -143,9 +140,7 @@ class StudentsMemory(Memory):
         query = features.query
         if self.training:
             return Read(query, torch.zeros_like(query[:, 0]), features.skips)
-        maps = [
-            standardised(e, v, usual) for (e, v), usual in zip(self.surprises(features), self.usual, strict=True)
-        ]
+        maps = [standardised(e, v, usual) for (e, v), usual in zip(self.surprises(features), self.usual, strict=True)]
         score = torch.stack(maps).mean(dim=0)
         cells = F.adaptive_avg_pool2d(score[:, None], (query.shape[2], query.shape[3]))[:, 0]
         return Read(query, F.softplus(cells), features.skips)
