@@ -43,6 +43,7 @@ def _scene(ratio: float | None, age: float) -> str:
 
 WORDS: dict[str, Callable[[float | None, float], str]] = {
     "prediction": lambda ratio, age: "changes in a way never seen here",
+    "memory": lambda ratio, age: "is unlike what the memory knows",
     "oddity": lambda ratio, age: "looks or moves unlike anything seen here",
     "moves": lambda ratio, age: "moves unlike anything seen here",
     "looks": lambda ratio, age: "looks unlike anything seen here",

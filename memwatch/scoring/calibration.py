@@ -38,8 +38,10 @@ JOINED = (
     ("prediction", "oddity", "motion", "moves", "moves_here"),
     ("looks", "looks_here"),
     ("place", "stays"),
+    ("memory",),
 )
-"""Cues that answer the same question (how it moves, how it looks, whether it belongs there) and add up."""
+"""Cues that answer the same question (how it moves, how it looks, whether it belongs there, whether it is known) and add
+up."""
 PLACELESS = ("oddity", *ANSWERS)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from memwatch.scoring.errors import softplus, window_size, windowed
+from memwatch.scoring.errors import CELL, softplus, window_size, windowed
 from memwatch.scoring.motion import speed
 from memwatch.types import ANSWERS, Clip, Grid, Prediction
 
@@ -16,8 +17,9 @@ STAYS = "stays"
 LEAST_LOGIT = -10.0
 """Where an answer's cue begins. It is measured in logits, whose tail falls off evenly: that of the probability would
 end at 1, and that of its odds has no end, so that neither can be extrapolated."""
-CUES = ("prediction", ODDITY, *ANSWERS, "motion", "scene")
-"""`prediction`: the windowed squared error of the predicted frame. `oddity`, or else one cue for each of its ANSWERS:
+CUES = ("prediction", "memory", ODDITY, *ANSWERS, "motion", "scene")
+"""`prediction`: the windowed squared error of the predicted frame. `memory`: its features' distance to the memory.
+`oddity`, or else one cue for each of its ANSWERS:
 what the head says, where the model has one. `motion`: speed. `scene`: what stays and was never there."""
 
 
@@ -31,6 +33,9 @@ def read_cues(
     found: dict[str, Grid] = {}
     if "prediction" in names:
         found["prediction"] = windowed(error, window_size(error.shape[1]))
+    if "memory" in names:
+        rows, columns = (side // CELL for side in error.shape[1:])
+        found["memory"] = cv2.resize(prediction.distance, (columns, rows), interpolation=cv2.INTER_LINEAR)
     if prediction.oddity is not None:
         answers = ANSWERS if len(prediction.oddity) > 1 else (ODDITY,)
         asked = {name: logit for name, logit in zip(answers, prediction.oddity, strict=True) if name in names}

@@ -102,7 +102,7 @@ def calibrate(
     for `per_day` false alarms a day. `cues` are what the score is made of: the answers of a head that knows its scene,
     or all that a model without one has, unless said."""
     if cues is None:
-        cues = ANSWERS if model.config.head_scene else CUES
+        cues = ANSWERS if model.config.head_scene else [n for n in CUES if n != "memory" or model.config.memory != "none"]
     targets = footage.targets(model.config, held=True)
     read = _read(model, footage, scene, targets, set(cues) - set(SLOW), progress)
     progress.done()

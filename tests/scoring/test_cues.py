@@ -62,7 +62,7 @@ def test_only_the_named_cues_are_read() -> None:
 def test_a_model_without_a_head_or_a_scene_has_no_such_cue() -> None:
     clip = tiny.noise_clip(SETTINGS, 1)
     found = read_cues(CUES, clip, predicted(clip, head=False), np.zeros_like(clip.target), None)
-    assert set(found) == {"prediction", "motion"}
+    assert set(found) == {"prediction", "memory", "motion"}
 
 
 def test_prediction_and_oddity_point_to_their_cell() -> None:
