@@ -172,7 +172,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UsageError(f"{path}: damaged or not a model ({error})", "copy or train it again") from None
     except OSError as error:
         raise MemwatchError(f"{path}: cannot be read ({error.strerror})", "check its permissions") from None
-    if any(value.dtype != torch.float32 for value in tensors.values()):
+    kinds = {name: torch.uint8 if name == "exemplars" else torch.float32 for name in tensors}
+    if any(value.dtype != kinds[name] for name, value in tensors.items()):
         raise UsageError(f"{path}: holds numbers of another kind than memwatch writes", "train the model anew")
     return meta, tensors
 

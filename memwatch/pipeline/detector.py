@@ -12,6 +12,7 @@ from memwatch.events import Tracker, of_size, regions, with_cues
 from memwatch.pipeline.knowledge import Knowledge, Learner, Lesson, Updates
 from memwatch.runtime import Runtime
 from memwatch.scoring import (
+    LASTS,
     SLOW,
     Calibration,
     Passing,
@@ -52,7 +53,8 @@ class Detector:
         self.learner = Learner(runtime, calibration, known, updates, rate)
         self.sizes = sizes or RegionConfig()
         self._tracker = Tracker()
-        self._lasting = Persistence(calibration.half_life)
+        self._moment = Persistence(calibration.half_life)
+        self._lasting = Persistence(calibration.lasts)
         self._scene = SceneReader()
 
     def step(self, clips: Sequence[Clip]) -> list[Observation]:
@@ -84,6 +86,7 @@ class Detector:
         """At a break in the stream nothing that waits has been proven normal, and nothing that is followed goes on."""
         self.learner.forget()
         self._tracker.forget()
+        self._moment.forget()
         self._lasting.forget()
         self._scene = SceneReader()
 
@@ -98,8 +101,11 @@ class Detector:
         rarity = self.calibration.rarity(cues)
         # A slow cue lasts by itself, and its threshold was set as it is.
         moment = {name: values for name, values in rarity.items() if name not in SLOW}
-        rarity |= self._lasting.push(moment, clip.frame.seconds)
+        rarity |= self._moment.push(moment, clip.frame.seconds)
         grid = self.calibration.map(rarity)
+        if self.calibration.lasts:
+            lasting = self._lasting.push({LASTS: grid}, clip.frame.seconds)[LASTS]
+            grid = self.calibration.with_lasting(grid, lasting)
         value = float(grid.max())
         regularity = regularity_error(error)
         frame = clip.frame

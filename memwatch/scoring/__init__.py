@@ -1,10 +1,10 @@
 """Predictions to one calibrated map and score."""
 
-from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, MOMENT, SLOW, Calibration, join, peaks
+from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, LASTS, MOMENT, SLOW, Calibration, join, peaks
 from memwatch.scoring.cues import CUES, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
-from memwatch.scoring.persistence import HALF_LIFE_S, Persistence
-from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, poisson_bound
+from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence
+from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, Expected, poisson_bound
 from memwatch.scoring.scene import Passing, RunningScene, SceneLesson, SceneMemory, SceneReader, SceneView, reduced
 from memwatch.scoring.unseen import unseen_rarity
 
@@ -13,12 +13,15 @@ __all__ = [
     "DAY",
     "FALSE_ALARMS_PER_DAY",
     "HALF_LIFE_S",
+    "LASTS",
+    "LASTS_S",
     "LEAST_PER_DAY",
     "MOMENT",
     "MOST_PER_DAY",
     "SLOW",
     "Calibration",
     "EventRate",
+    "Expected",
     "Passing",
     "Persistence",
     "RunningScene",

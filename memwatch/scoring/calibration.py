@@ -34,14 +34,16 @@ FALSE_ALARMS_PER_DAY = 1.0
 """The budget that the threshold is set for, unless another is asked."""
 MOMENT = "moment"
 """What the cues that are not slow say together, where it needs a name beside the slow ones."""
+LASTS = "lasts"
+"""What they say together over the last half second or so."""
 JOINED = (
     ("prediction", "oddity", "motion", "moves", "moves_here"),
     ("looks", "looks_here"),
     ("place", "stays"),
     ("memory",),
 )
-"""Cues that answer the same question (how it moves, how it looks, whether it belongs there, whether it is known) and add
-up."""
+"""Cues that answer the same question (how it moves, how it looks, whether it belongs there, if the memory knows it) and
+add up."""
 PLACELESS = ("oddity", *ANSWERS)
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
@@ -161,6 +163,8 @@ class Calibration:
     half_life: float = 0.0
     """Seconds after which a moment counts half in the maps that the threshold is for (`Persistence`); 0 in older
     models, whose frames stand by themselves."""
+    lasts: float = 0.0
+    """The same for what has lasted, which has a threshold of its own; 0 in older models, which do not ask."""
 
     @classmethod
     def fit(
@@ -174,6 +178,7 @@ class Calibration:
         rates: dict[str, EventRate] | None = None,
         per_day: float = FALSE_ALARMS_PER_DAY,
         half_life: float = 0.0,
+        lasts: float = 0.0,
     ) -> Calibration:
         """From each cue's values (N, gh, gw) and the regularity errors (N,) of normal frames that span `seconds`.
 
@@ -194,16 +199,17 @@ class Calibration:
             rates = {MOMENT: EventRate.fit(peaks(join(moment)), seconds)}
             rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
-        return cls(fitted, gate, 0.0, frames, seconds, scene, {}, rates, half_life=half_life).at(per_day)
+        known: dict[str, Any] = {"rates": rates, "half_life": half_life, "lasts": lasts if LASTS in rates else 0.0}
+        return cls(fitted, gate, 0.0, frames, seconds, scene, **known).at(per_day)
 
     def at(self, per_day: float) -> Calibration:
         """The same with the threshold meant for another budget of false alarms a day: half of it for the cues of the
-        moment, half for the slow ones. ValueError where the rates of events are not known."""
+        moment, half for what lasts and the slow ones. ValueError where the rates of events are not known."""
         if not self.rates:
             raise ValueError("a calibration without rates of events has one threshold only")
-        slow = [name for name in self.cues if name in SLOW]
-        threshold = self.rates[MOMENT].level(per_day / 2 if slow else per_day)
-        own = {name: self.rates[name].level(per_day / 2 / len(slow)) for name in slow}
+        others = [name for name in self.rates if name != MOMENT]
+        threshold = self.rates[MOMENT].level(per_day / 2 if others else per_day)
+        own = {name: self.rates[name].level(per_day / 2 / len(others)) for name in others}
         scales = {name: threshold / max(level, LEAST_LEVEL) for name, level in own.items()}
         return replace(self, threshold=threshold, scales=scales, per_day=per_day)
 
@@ -213,6 +219,10 @@ class Calibration:
             name: calibration(cues[name]) * np.float32(self.scales.get(name, 1.0))
             for name, calibration in self.cues.items()
         }
+
+    def with_lasting(self, grid: Grid, lasting: Grid) -> Grid:
+        """A map together with what has lasted of it, on the scale on which that one's threshold is the same."""
+        return np.asarray(np.maximum(grid, lasting * np.float32(self.scales[LASTS])), dtype=np.float32)
 
     def map(self, rarity: dict[str, Grid]) -> Grid:
         """What all cues say together, from each one's `rarity`: one map (gh, gw).
@@ -241,6 +251,8 @@ class Calibration:
             record["per_day"] = self.per_day
         if self.half_life:
             record["half_life"] = self.half_life
+        if self.lasts:
+            record["lasts"] = self.lasts
         for name, rate in self.rates.items():
             record |= {f"rate.{name}.{key}": value for key, value in asdict(rate).items()}
         if self.scene:
@@ -259,7 +271,9 @@ class Calibration:
                 for name in record["cues"]
             }
             numbers = {key: record[key] for key in ("gate", "threshold", "frames", "seconds")}
-            scales = {name: float(record[f"to_threshold.{name}"]) for name in cues if name in SLOW}
+            lasts = float(record.get("lasts", 0.0))
+            scaled = [name for name in (*cues, *([LASTS] if lasts else [])) if name in (*SLOW, LASTS)]
+            scales = {name: float(record[f"to_threshold.{name}"]) for name in scaled}
             scene = None
             if "scene_memory.mean" in record:
                 scene = SceneMemory(record["scene_memory.mean"], record["scene_memory.components"])
@@ -270,14 +284,15 @@ class Calibration:
                 sound = sound and scene.mean.ndim == 3 and scene.components.shape[1:] == scene.mean.shape
             sound = sound and (scene is not None or "scene" not in cues)
             sound = sound and any(name not in SLOW for name in cues) and all(s > 0 for s in scales.values())
-            rates, per_day = _rates(record, cues)
+            rates, per_day = _rates(record, scaled)
             half_life = float(record.get("half_life", 0.0))
-            sound = sound and half_life >= 0
+            sound = sound and half_life >= 0 and lasts >= 0
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
         if not sound:
             raise damaged
-        known: dict[str, Any] = {"scales": scales, "rates": rates, "per_day": per_day, "half_life": half_life}
+        known: dict[str, Any] = {"scales": scales, "rates": rates, "per_day": per_day}
+        known |= {"half_life": half_life, "lasts": lasts}
         return cls(cues, **numbers, scene=scene, **known)
 
 
@@ -290,11 +305,11 @@ def usual_size(values: NDArray[np.float32]) -> Grid:
     return np.asarray((smooth + everywhere) / 2 + 1e-8, dtype=np.float32)
 
 
-def _rates(record: dict[str, Any], cues: Iterable[str]) -> tuple[dict[str, EventRate], float | None]:
+def _rates(record: dict[str, Any], others: Iterable[str]) -> tuple[dict[str, EventRate], float | None]:
     """What a record says of the rate of events: nothing, in an older one, or all; KeyError for anything between."""
     if "per_day" not in record and not any(key.startswith("rate.") for key in record):
         return {}, None
-    families = [MOMENT, *(name for name in cues if name in SLOW)]
+    families = [MOMENT, *others]
     rates = {name: EventRate(*(record[f"rate.{name}.{f.name}"] for f in fields(EventRate))) for name in families}
     if not (record["per_day"] > 0 and all(rate.sound() for rate in rates.values())):
         raise ValueError("rates that cannot be calculated with")

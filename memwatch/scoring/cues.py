@@ -35,7 +35,8 @@ def read_cues(
         found["prediction"] = windowed(error, window_size(error.shape[1]))
     if "memory" in names:
         rows, columns = (side // CELL for side in error.shape[1:])
-        found["memory"] = cv2.resize(prediction.distance, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        far = cv2.resize(prediction.distance, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        found["memory"] = np.asarray(far, np.float32)
     if prediction.oddity is not None:
         answers = ANSWERS if len(prediction.oddity) > 1 else (ODDITY,)
         asked = {name: logit for name, logit in zip(answers, prediction.oddity, strict=True) if name in names}

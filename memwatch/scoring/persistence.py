@@ -16,6 +16,9 @@ from memwatch.types import Grid
 
 HALF_LIFE_S = 0.1
 """After so long a moment counts half: a frame of a camera with ten a second. (docs/log.md has others.)"""
+LASTS_S = 0.5
+"""The same for what has lasted: what flickers reaches no high mean over so long, and what is odd for seconds does, far
+above its own threshold. (docs/log.md has others.)"""
 NEAR = np.ones((3, 3), np.uint8)
 """Cells between which a thing may pass in about that time."""
 PASSES = 0.75

@@ -8,7 +8,7 @@ Smith 1990, peaks over threshold).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, e, log, log10
 from typing import Any
 
@@ -27,6 +27,9 @@ as MOST_PER_DAY are in the footage's time, if that is more."""
 DESIGN_SCALE = log10(e)
 """A score is the negative logarithm to base 10 of a probability. Were it exactly that, its tail would be exponential
 with this scale, which is what a fit to few events leans on."""
+LEVEL_EVENTS = 2.0
+"""So many events' worth of leaning on the level that is expected to be passed once a day: half and half for footage of
+half a minute, whose own estimate is two events extrapolated over four decades."""
 DESIGN_EVENTS = 20.0
 """So many events' worth of leaning. On drawn scenes thresholds extrapolated from half a minute came nearest to those
 from a quarter of an hour with it (docs/log.md)."""
@@ -37,6 +40,16 @@ EXPONENTIAL = 1e-4
 SHAPE_SPREAD, MOST_SHAPE = 0.05, 0.25
 """Standard deviation and bound of the shape expected around 0, the exponential law. Extrapolation over four decades
 multiplies whatever a few events seem to say about it; below 0 the law would have an end beyond which nothing comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a fit to few events leans on."""
+
+    scale: float = DESIGN_SCALE
+    """Of the tail, as if it were exponential."""
+    once_a_day: float | None = None
+    """The level passed once a day; None where nothing is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +65,21 @@ class EventRate:
     scale: float
 
     @classmethod
-    def fit(cls, levels: NDArray[np.floating[Any]], seconds: float) -> EventRate:
-        """From the levels of all events (any order, at least one) that `seconds` of normal footage make."""
+    def fit(
+        cls, levels: NDArray[np.floating[Any]], seconds: float, expected: Expected | None = None
+    ) -> EventRate:
+        """From the levels of all events (any order, at least one) that `seconds` of normal footage make, and what was
+        `expected` before, if more than the design."""
+        expected = expected or Expected()
         ordered = np.sort(levels, axis=None).astype(np.float64)[::-1]
         most = min(TAIL_EVENTS, ceil(TAIL_SHARE * len(ordered)))
         kept = ordered[: max(most, round(MOST_PER_DAY * seconds / DAY))]
-        shape, scale = _fit_tail(kept[:-1] - kept[-1])
-        return cls(float(kept[-1]), float(len(kept)), float(seconds), shape, scale)
+        shape, scale = _fit_tail(kept[:-1] - kept[-1], expected.scale)
+        rate = cls(float(kept[-1]), float(len(kept)), float(seconds), shape, scale)
+        if expected.once_a_day is None:
+            return rate
+        leaning = LEVEL_EVENTS / (LEVEL_EVENTS + len(kept))
+        return replace(rate, start=rate.start + leaning * (expected.once_a_day - rate.level(1.0)))
 
     @property
     def days(self) -> float:
@@ -88,17 +109,17 @@ def poisson_bound(events: int, days: float) -> float:
     return float(chi2.ppf(CONFIDENCE, 2 * (events + 1)) / 2 / days)
 
 
-def _fit_tail(excess: NDArray[np.float64]) -> tuple[float, float]:
+def _fit_tail(excess: NDArray[np.float64], expected: float) -> tuple[float, float]:
     """Shape and scale of the generalised Pareto law of `excess` (n,), >= 0: the most probable ones, given what was
-    expected before. With few events that is nearly an exponential law of the design's scale."""
+    expected before. With few events that is nearly an exponential law of the expected scale."""
 
     count = len(excess) + DESIGN_EVENTS
-    mean = (excess.sum() + DESIGN_EVENTS * DESIGN_SCALE) / count
+    mean = (excess.sum() + DESIGN_EVENTS * expected) / count
 
     def improbability(point: NDArray[np.float64]) -> float:
         shape, scale = float(point[0]), float(np.exp(point[1]))
         seen = (1 + 1 / shape) * float(np.log1p(shape * excess / scale).sum()) + len(excess) * log(scale)
-        before = (shape / SHAPE_SPREAD) ** 2 / 2 + DESIGN_EVENTS * (log(scale) + DESIGN_SCALE / scale)
+        before = (shape / SHAPE_SPREAD) ** 2 / 2 + DESIGN_EVENTS * (log(scale) + expected / scale)
         return (seen + before) / count
 
     bounds = [(EXPONENTIAL, MOST_SHAPE), (log(mean) - 3, log(mean) + 3)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
-from memwatch.scoring import Persistence, join
+from memwatch.scoring import LASTS, Persistence, join
 from memwatch.tasks.footage import Footage
 from memwatch.types import Event, Observation, Score
 
@@ -33,7 +33,9 @@ class Trace:
     seconds: NDArray[np.float64]
     """(N,), rising: when in the clip."""
     values: NDArray[np.float64]
-    """(N,)"""
+    """(N,), of the moment."""
+    lasting: NDArray[np.float64] | None = None
+    """(N,), of what has lasted; None where nobody has asked."""
 
     @property
     def length(self) -> float:
@@ -46,9 +48,10 @@ def traces(
     targets: Sequence[tuple[int, int]],
     rarity: Mapping[str, NDArray[np.float32]],
     half_life: float = 0.0,
+    lasts: float = 0.0,
 ) -> list[Trace]:
     """The scores that cues' rarities (N, gh, gw) make of `targets`, (recording, frame) pairs in the footage's order,
-    cut where its time jumps."""
+    cut where its time jumps; `half_life` and `lasts` as a calibration has them."""
     numbers = np.array([number for number, _ in targets])
     seconds = np.array([footage.recordings[number].times[index] for number, index in targets])
     clips = [footage.recordings[number].name for number in numbers]
@@ -56,12 +59,22 @@ def traces(
     cuts = [i + 1 for i in range(len(step)) if clips[i] != clips[i + 1] or not 0 <= step[i] <= PAUSE_S]
     found = []
     for a, b in pairwise([0, *cuts, len(targets)]):
-        lasting = Persistence(half_life)
-        maps = (lasting.push({name: some[i] for name, some in rarity.items()}, float(seconds[i])) for i in range(a, b))
-        values = np.array([join(cues).max() for cues in maps], np.float64)
+        moment, lasting = Persistence(half_life), Persistence(lasts)
+        values, lasted = [], []
+        for i in range(a, b):
+            grid = join(moment.push({name: some[i] for name, some in rarity.items()}, float(seconds[i])))
+            values.append(grid.max())
+            lasted.append(lasting.push({LASTS: grid}, float(seconds[i]))[LASTS].max())
         if b > a:
-            found.append(Trace(clips[a], numbers[a:b], seconds[a:b], values))
+            found.append(
+                Trace(clips[a], numbers[a:b], seconds[a:b], np.array(values, float), np.array(lasted, float))
+            )
     return found
+
+
+def lasting_traces(found: Sequence[Trace]) -> list[Trace]:
+    """The same with what has lasted for its values."""
+    return [replace(trace, values=trace.lasting) for trace in found if trace.lasting is not None]
 
 
 def event_levels(found: Sequence[Trace], config: EventConfig) -> NDArray[np.float64]:

@@ -16,10 +16,13 @@ from memwatch.scoring import (
     CUES,
     FALSE_ALARMS_PER_DAY,
     HALF_LIFE_S,
+    LASTS,
+    LASTS_S,
     MOMENT,
     SLOW,
     Calibration,
     EventRate,
+    Expected,
     peaks,
     psnr,
     read_cues,
@@ -27,7 +30,7 @@ from memwatch.scoring import (
     squared_error,
     unseen_rarity,
 )
-from memwatch.tasks.alarms import event_levels, traces
+from memwatch.tasks.alarms import event_levels, lasting_traces, traces
 from memwatch.tasks.budget import Budget
 from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
@@ -38,6 +41,8 @@ from memwatch.types import ANSWERS, Grid
 BATCH = 8
 EVENTS = EventConfig()
 """The rule by which `watch` makes events."""
+EXPECTED = {MOMENT: Expected(0.77, 11.6), LASTS: Expected(0.58, 8.8)}
+"""What twenty minutes of other normal footage of the drawn lobby and yard came to, in the mean (docs/log.md)."""
 MOST_TOLD = 5
 """Lines about footage that looks like no normal footage."""
 
@@ -102,14 +107,19 @@ def calibrate(
     for `per_day` false alarms a day. `cues` are what the score is made of: the answers of a head that knows its scene,
     or all that a model without one has, unless said."""
     if cues is None:
-        cues = ANSWERS if model.config.head_scene else [n for n in CUES if n != "memory" or model.config.memory != "none"]
+        remembers = model.config.memory != "none"
+        cues = ANSWERS if model.config.head_scene else [name for name in CUES if name != "memory" or remembers]
     targets = footage.targets(model.config, held=True)
     read = _read(model, footage, scene, targets, set(cues) - set(SLOW), progress)
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     values = read.values()
-    found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S)
-    rates = {MOMENT: EventRate.fit(event_levels(found, EVENTS), sum(trace.length for trace in found))}
+    found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S)
+    length = sum(trace.length for trace in found)
+    rates = {
+        MOMENT: EventRate.fit(event_levels(found, EVENTS), length, EXPECTED[MOMENT]),
+        LASTS: EventRate.fit(event_levels(lasting_traces(found), EVENTS), length, EXPECTED[LASTS]),
+    }
     suspects = suspects_of(found, EVENTS)
     stretches = {}
     if scene.stretches is not None:
@@ -127,6 +137,7 @@ def calibrate(
         rates=rates,
         per_day=per_day,
         half_life=HALF_LIFE_S,
+        lasts=LASTS_S,
     )
     model.calibration = fitted.to_record()
     budget = Budget.of(fitted)
