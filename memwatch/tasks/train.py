@@ -74,9 +74,9 @@ def train(
     width, height, gray = look(footage, fps=fps)
     wanted: dict[str, Any] = {"memory": memory, "task": network_task, "options": memory_options}
     config = other.config if other else model_config(preset, (width, height), gray=gray, **wanted)
-    clips = read_footage(footage, config, fps=fps, progress=progress)
     torch.manual_seed(seed)
-    net = _elsewhere(other.net) if other else Predictor(config)
+    net = _elsewhere(other.net) if other else Predictor(config)  # first: one that cannot be is told before the reading
+    clips = read_footage(footage, config, fps=fps, progress=progress)
     begun = bool(not other and not from_scratch and net.head and begin(net.head))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = Run(

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from memwatch.errors import UsageError
 from memwatch.model import Features
 from memwatch.model.memory.blockwise import (
+    MOST_NUMBERS,
     BlockwiseConfig,
     BlockwiseMemory,
     assembled,
@@ -70,3 +72,24 @@ def test_a_block_keeps_its_length_and_skips_are_replaced() -> None:
 
 def test_channels_are_grouped_evenly() -> None:
     assert [channel_group(count) for count in (1, 12, 16, 18, 24, 64)] == [1, 12, 16, 9, 12, 16]
+
+
+def test_a_memory_too_large_is_refused_with_what_would_fit() -> None:
+    """Levels of 16 channels, blocks of side 32 and 16: 16 · (1024 + 256) = 20480 numbers an item, so 976 items fit."""
+    assert MOST_NUMBERS // 20480 == 976
+    with torch.device("meta"):
+        assert len(BlockwiseMemory([16, 16], BlockwiseConfig(items=976, block=16)).levels) == 2
+        with pytest.raises(UsageError, match=r"977 items with block 16 are 20,008,960 numbers") as caught:
+            BlockwiseMemory([16, 16], BlockwiseConfig(items=977, block=16))
+    assert caught.value.remedy == "at most 976 items fit blocks of that side"
+
+
+def test_blocks_too_large_are_refused_before_they_take_memory() -> None:
+    """Side 64 on the deepest level: four levels of 16 · 4096 · (64 + 16 + 4 + 1) = 5570560 numbers an item fit three
+    times, a fifth level not once."""
+    with pytest.raises(UsageError, match="block 64 are") as caught:
+        BlockwiseMemory([16] * 4, BlockwiseConfig(items=10_000, block=64))
+    assert caught.value.remedy == "at most 3 items fit blocks of that side"
+    with pytest.raises(UsageError, match="block 64 are") as caught:
+        BlockwiseMemory([16] * 5, BlockwiseConfig(items=1, block=64))
+    assert caught.value.remedy == "choose a smaller block"

@@ -228,6 +228,7 @@ def test_an_unfinished_training_is_not_overwritten_unasked(colour_model: Trained
         ({"steps": 0}, "positive length"),
         ({"steps": None, "minutes": float("nan")}, "positive length"),
         ({"preset": "huge"}, "unknown preset 'huge'"),
+        ({"memory": "blockwise", "memory_options": ["block=64", "items=20"]}, "20 items with block 64 are .* numbers"),
         ({"resume": True}, r"b\.checkpoint\.safetensors: no checkpoint"),
         ({"fps": 5.0}, r"normal-0\.mp4: has its own frame times"),
     ],

@@ -27,6 +27,8 @@ GROUP = 16
 """Channels of a block, at most."""
 LONGEST = 1e6
 """Blocks are no longer than this, so that broken features stay finite."""
+MOST_NUMBERS = 20_000_000
+"""All levels together: 80 MB in the model file, and three times that again while it trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,17 @@ class BlockwiseMemory(Memory):
     """Items for the deepest features and for every skip, as weights."""
 
     def __init__(self, channels: Sequence[int], config: BlockwiseConfig) -> None:
-        """`channels` of the skips, shallowest first, and of the query at the end."""
+        """`channels` of the skips, shallowest first, and of the query at the end.
+
+        Raises UsageError where items and blocks would come to more than MOST_NUMBERS.
+        """
         super().__init__()
         self.decoder_channels = channels[-1]
         self.temperature = config.temperature
         self.sides = [config.block << level for level in reversed(range(len(channels)))]
-        self.levels = nn.ParameterList(
-            torch.empty(config.items, channel_group(count) * side * side).uniform_(-1, 1)
-            for count, side in zip(channels, self.sides, strict=True)
-        )
+        lengths = [channel_group(count) * side * side for count, side in zip(channels, self.sides, strict=True)]
+        check_size(config, sum(lengths))
+        self.levels = nn.ParameterList(torch.empty(config.items, length).uniform_(-1, 1) for length in lengths)
 
     def read(self, features: Features, state: MemoryState) -> Read:
         maps = [*features.skips, features.query]
@@ -74,6 +78,17 @@ class BlockwiseMemory(Memory):
         rebuilt = recalled(blocks, items, self.temperature)
         rebuilt = F.normalize(rebuilt, dim=2) * blocks.norm(dim=2, keepdim=True).clamp_max(LONGEST)
         return assembled(rebuilt, rates, full.shape)[:, :, :height, :width]
+
+
+def check_size(config: BlockwiseConfig, length: int) -> None:
+    """UsageError where the items, so many numbers long on all levels together, are more than fits."""
+    fitting = MOST_NUMBERS // length
+    check(
+        config.items <= fitting,
+        f"memory blockwise: {config.items} items with block {config.block} are {config.items * length:,} numbers, "
+        f"more than {MOST_NUMBERS:,}",
+        f"at most {fitting} items fit blocks of that side" if fitting else "choose a smaller block",
+    )
 
 
 def channel_group(channels: int) -> int:
