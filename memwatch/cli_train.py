@@ -82,6 +82,12 @@ def train(
     memory_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the memory, as items=50; repeatable.")
     ] = None,
+    adversarial: Annotated[
+        bool,
+        typer.Option(
+            "--adversarial", help="For the memory blockwise: train against a network that tells predicted frames."
+        ),
+    ] = False,
     per_day: PerDay = 1.0,
     fps: Fps = None,
     from_scratch: Annotated[
@@ -110,6 +116,7 @@ def train(
         network_task=network_task.value,
         memory=None if memory is None else memory.value,
         memory_options=memory_option or (),
+        adversarial=adversarial,
         per_day=per_day,
         fps=fps,
         from_scratch=from_scratch,

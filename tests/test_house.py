@@ -31,6 +31,7 @@ TORCH_ROOMS = (
     "memwatch/runtime/torch_runtime.py",
     "memwatch/tasks/train.py",
     "memwatch/tasks/step.py",
+    "memwatch/tasks/adversary.py",
     "memwatch/tasks/checkpoint.py",
 )
 MAY_PRINT = ("memwatch/cli.py", "memwatch/console.py", "memwatch/process.py")

@@ -1,5 +1,6 @@
 """The network, its memories and the model file."""
 
+from memwatch.model.discriminator import Discriminator
 from memwatch.model.file import Model, load_model, save_model
 from memwatch.model.head import OddityHead
 from memwatch.model.memory import Features, Memory, MemoryState, Read, build_memory, options_of
@@ -7,6 +8,7 @@ from memwatch.model.predictor import Predictor
 from memwatch.model.start import begin
 
 __all__ = [
+    "Discriminator",
     "Features",
     "Memory",
     "MemoryState",

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from memwatch.errors import UsageError
 from memwatch.files import write_bytes
-from memwatch.model import MemoryState, Predictor
+from memwatch.model import MemoryState
+
+Learners = Mapping[str, tuple[nn.Module, torch.optim.Optimizer]]
+"""The networks that a training trains, each with its optimiser, by what stands before their names in the file."""
 
 
-def save_checkpoint(
-    path: Path, net: Predictor, optimiser: torch.optim.Optimizer, state: MemoryState, meta: dict[str, Any]
-) -> None:
+def save_checkpoint(path: Path, learners: Learners, state: MemoryState, meta: dict[str, Any]) -> None:
     """Write everything that the next step depends on; `meta` is JSON."""
-    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
-    tensors |= {f"state.{name}": value for name, value in state.items()}
-    for index, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in values.items()}
+    tensors = {f"state.{name}": value for name, value in state.items()}
+    for prefix, (net, optimiser) in learners.items():
+        tensors |= {f"{prefix}net.{name}": value for name, value in net.state_dict().items()}
+        for index, values in optimiser.state_dict()["state"].items():
+            tensors |= {f"{prefix}optimiser.{index}.{name}": value for name, value in values.items()}
     whole = {name: value.detach().contiguous() for name, value in tensors.items()}
     write_bytes(path, save(whole, {"memwatch-checkpoint": json.dumps(meta)}))
 
 
-def load_checkpoint(
-    path: Path, net: Predictor, optimiser: torch.optim.Optimizer, wanted: dict[str, Any]
-) -> tuple[MemoryState, dict[str, Any]]:
-    """Fill `net` and `optimiser`; answers the memory's state and the meta.
+def load_checkpoint(path: Path, learners: Learners, wanted: dict[str, Any]) -> tuple[MemoryState, dict[str, Any]]:
+    """Fill the networks and optimisers; answers the memory's state and the meta.
 
     Raises UsageError when the file is damaged or belongs to another training than `wanted` describes.
     """
@@ -47,12 +48,13 @@ def load_checkpoint(
                 f"{path}: belongs to another training ({name} was {meta.get(name)}, now {value})",
                 "repeat the options of the first run, or delete it and train from the start",
             )
-    net.load_state_dict(_part(tensors, "net."))
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, value in _part(tensors, "optimiser.").items():
-        index, _, slot = name.partition(".")
-        slots.setdefault(int(index), {})[slot] = value
-    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+    for prefix, (net, optimiser) in learners.items():
+        net.load_state_dict(_part(tensors, f"{prefix}net."))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in _part(tensors, f"{prefix}optimiser.").items():
+            index, _, slot = name.partition(".")
+            slots.setdefault(int(index), {})[slot] = value
+        optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
     return _part(tensors, "state."), meta
 
 

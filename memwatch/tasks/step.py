@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from memwatch.model import MemoryState, Predictor
+from memwatch.tasks.adversary import Adversary
+from memwatch.tasks.checkpoint import Learners
 from memwatch.tasks.crops import Crops, Pixels
 from memwatch.tasks.presets import Schedule
 from memwatch.tasks.pseudo import OddBatch
@@ -45,6 +47,13 @@ class Run:
     """(step, mean loss) of each epoch."""
     recent: list[float] = field(default_factory=list)
     """Losses of the epoch under way."""
+    adversary: Adversary | None = None
+
+    def learners(self) -> Learners:
+        """What a checkpoint holds besides the memory's state and the meta."""
+        judge = self.adversary
+        beside: Learners = {"judge.": (judge.judge, judge.optimiser)} if judge else {}
+        return {"": (self.net, self.optimiser), **beside}
 
     def meta(self) -> dict[str, Any]:
         return self.wanted | {
@@ -97,8 +106,13 @@ def train_step(run: Run, batch: Pixels, odd: OddBatch | None = None) -> float | 
         loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
         total = total + loss + sum(net.memory.losses(replace(features, query=query), read, run.state).values())
         value = float(loss.detach())
+        if run.adversary:
+            judged = pixels[:, -channels:], predicted.float()
+            total = total + sum(run.adversary.terms(*judged).values())
     total.backward()  # type: ignore[no-untyped-call]
     if not isfinite(float(total.detach())):
+        return float("nan")
+    if predicts and run.adversary and not isfinite(run.adversary.learn(*judged)):
         return float("nan")
     if not run.schedule.epochs:
         for group in run.optimiser.param_groups:

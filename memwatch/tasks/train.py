@@ -16,6 +16,7 @@ import torch
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import Features, Model, Predictor, begin, load_model, save_model
 from memwatch.scoring import FALSE_ALARMS_PER_DAY
+from memwatch.tasks.adversary import Adversary, check_adversarial
 from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
 from memwatch.tasks.card import card
@@ -50,6 +51,7 @@ def train(
     memory: str | None = None,
     network_task: str = "predict",
     memory_options: Sequence[str] = (),
+    adversarial: bool = False,
     per_day: float = FALSE_ALARMS_PER_DAY,
     fps: float | None = None,
     force: bool = False,
@@ -64,9 +66,12 @@ def train(
     `resume` goes on from it.
     The threshold is meant for `per_day` false alarms a day. `start` is a model to go on from instead of a new one: its
     network and memory are taken over, what its head knows of places is not. A new one's head begins as `model/start.py`
-    has it, if it is of that shape, unless `from_scratch`.
+    has it, if it is of that shape, unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a
+    block-wise memory while it trains (`adversary.py`).
     """
     check_budget(per_day)
+    if adversarial:
+        check_adversarial(memory)
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
     other = load_model(start) if start else None
@@ -87,10 +92,11 @@ def train(
         "",
         wanted=config.to_dict()
         | {"seed": seed, "minutes": minutes, "steps": steps, "fps": fps, "clips": clips.names}
-        | {"start": origin, "from_scratch": from_scratch},
+        | {"start": origin, "from_scratch": from_scratch, "adversarial": adversarial},
+        adversary=Adversary.made(config.channels) if adversarial else None,
     )
     if resume:
-        run.state, meta = load_checkpoint(checkpoint, net, run.optimiser, run.wanted)
+        run.state, meta = load_checkpoint(checkpoint, run.learners(), run.wanted)
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent = meta["recent"]
@@ -116,6 +122,7 @@ def train(
         footage_colour="gray" if gray else "colour",
         footage_seconds=round(clips.seconds, 1),
         seed=seed,
+        adversarial=adversarial,
         steps=run.step,
         minutes=round((time.monotonic() - began) / 60, 2),
         loss=run.losses[-1][1],
@@ -240,7 +247,7 @@ def _end_epoch(run: Run, checkpoint: Path) -> None:
 
 
 def _save(run: Run, checkpoint: Path) -> None:
-    save_checkpoint(checkpoint, run.net, run.optimiser, run.state, run.meta())
+    save_checkpoint(checkpoint, run.learners(), run.state, run.meta())
 
 
 def _not_finite(step: int, checkpoint: Path) -> MemwatchError:
