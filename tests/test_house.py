@@ -32,6 +32,7 @@ TORCH_ROOMS = (
     "memwatch/tasks/train.py",
     "memwatch/tasks/step.py",
     "memwatch/tasks/adversary.py",
+    "memwatch/tasks/fast_weights.py",
     "memwatch/tasks/checkpoint.py",
 )
 MAY_PRINT = ("memwatch/cli.py", "memwatch/console.py", "memwatch/process.py")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from memwatch.config import ModelConfig
 from memwatch.model.head import CELL, OddityHead
@@ -28,6 +29,7 @@ class Predictor(nn.Module):
         self.encoder = Encoder(config.inputs, *shape, skips=skips)
         self.memory = build_memory(config, channels if skips else channels[-1:])
         self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape, skips=skips)
+        self.memory.meet(self.decoder.last)
         self.head: OddityHead | None = None
         if config.head_width:
             self.head = OddityHead(
@@ -53,3 +55,11 @@ class Predictor(nn.Module):
         features = self.features(clips)
         read = self.memory.read(features, state)
         return self.decoder(read.decoder_input, read.skips), read, features
+
+    def losses(self, clips: Tensor, said: tuple[Tensor, Read, Features], state: MemoryState) -> dict[str, Tensor]:
+        """Weighted training terms by name, for whole clips and what `forward` said of them: the prediction's mean
+        squared error in [-1, 1] units, and the memory's."""
+        predicted, read, features = said
+        error = F.mse_loss(predicted.float(), clips[:, -self.config.channels :])
+        features = replace(features, query=features.query.float())
+        return {"prediction": error} | self.memory.losses(features, read, state)

@@ -18,7 +18,10 @@ MINUTES = 3.0
 def adapt(
     model: Path, footage: list[str], out: Path, *, minutes: float | None = None, steps: int | None = None, **how: Any
 ) -> TrainReport:
-    """A model of another camera from `model` and about a minute of its normal `footage`; `how` as for `train`."""
+    """A model of another camera from `model` and about a minute of its normal `footage`; `how` as for `train`.
+
+    A model whose prototypes have learned to adapt takes one fast step first (`fast_weights.py`).
+    """
     if minutes is None and steps is None:
         minutes = MINUTES
     config = load_model(model).config

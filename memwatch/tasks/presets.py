@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import sqrt
 from typing import Any
@@ -77,6 +77,14 @@ def model_config(
 MNAD_OPTIONS = ("items", "temperature", "update", "rate", "recall", "drift")
 """Those of MNAD's memory, which are the model's config's own."""
 
+KINDS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": {"true": True, "false": False}.__getitem__,
+}
+"""How the text of an option is read, by its type."""
+
 
 def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
     """The config with all settings of its memory, those NAME=VALUE among them; UsageError for what it does not have or
@@ -94,8 +102,8 @@ def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
             remedy = f"it has {', '.join(known)}" if known else "it has none"
             raise UsageError(f"memory {config.memory} has no option '{name}'", remedy)
         try:
-            values[name] = {"int": int, "float": float, "str": str}[known[name]](text)
-        except ValueError:
+            values[name] = KINDS[known[name]](text)
+        except (ValueError, KeyError):
             raise UsageError(f"memory {config.memory}: '{name}' should be {known[name]}, not '{text}'") from None
     if own is ModelConfig:
         return replace(config, **values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import cos, floor, isfinite, pi
 from typing import Any
 
@@ -17,6 +17,7 @@ from memwatch.model import MemoryState, Predictor
 from memwatch.tasks.adversary import Adversary
 from memwatch.tasks.checkpoint import Learners
 from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.fast_weights import is_task, second_half
 from memwatch.tasks.presets import Schedule
 from memwatch.tasks.pseudo import OddBatch
 
@@ -26,6 +27,8 @@ PREDICTOR_EVERY = 4
 """Steps of the head for one of the predictor, where there is a head."""
 CLIP_NORM = 1.0
 HEAD_RATE = 2e-3
+STEP_RATE = 1e-4
+"""Of the step sizes of fast weights, a tenth of what they start with."""
 POSITIVE_WEIGHT = 5.0
 """Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""
 PRECISION_TRIAL_STEPS = 3
@@ -66,11 +69,15 @@ class Run:
 
 
 def optimiser_for(net: Predictor, schedule: Schedule) -> torch.optim.Optimizer:
+    """Three groups, those that there are: the predictor, the head, and step sizes of fast weights; `peak` is the rate
+    that a schedule starts each with."""
+    peaks = {"": schedule.rate, "head.": HEAD_RATE, "memory.steps.": STEP_RATE}
+    parts: dict[str, list[Tensor]] = {name: [] for name in peaks}
+    for name, weight in net.named_parameters():
+        parts[next((part for part in peaks if part and name.startswith(part)), "")].append(weight)
+    groups = [{"params": part, "peak": peaks[name]} for name, part in parts.items() if part]
     if schedule.epochs:  # as published
-        return torch.optim.Adam(net.parameters(), schedule.rate)
-    head = list(net.head.parameters()) if net.head else []
-    rest = [p for name, p in net.named_parameters() if not name.startswith("head.")]
-    groups = [{"params": part} for part in (rest, head) if part]
+        return torch.optim.Adam(groups, schedule.rate)
     return torch.optim.AdamW(groups, schedule.rate, weight_decay=WEIGHT_DECAY)
 
 
@@ -80,8 +87,8 @@ def set_rate(run: Run, done: float) -> None:
         factor = (1 + cos(pi * min(1.0, epoch / run.schedule.epochs))) / 2
     else:
         factor = (1 + cos(pi * min(1.0, done))) / 2 * min(1.0, (run.step + 1) / WARM_UP_STEPS)
-    for group, rate in zip(run.optimiser.param_groups, (run.schedule.rate, HEAD_RATE), strict=False):
-        group["lr"] = rate * factor
+    for group in run.optimiser.param_groups:
+        group["lr"] = group["peak"] * factor
 
 
 def train_step(run: Run, batch: Pixels, odd: OddBatch | None = None) -> float | None:
@@ -99,15 +106,17 @@ def train_step(run: Run, batch: Pixels, odd: OddBatch | None = None) -> float | 
     value, query = None, None
     if predicts:
         pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
-        channels = net.config.channels
-        with half:
-            predicted, read, features = net(pixels, run.state)
-        query = features.query.float()
-        loss = F.mse_loss(predicted.float(), pixels[:, -channels:])
-        total = total + loss + sum(net.memory.losses(replace(features, query=query), read, run.state).values())
-        value = float(loss.detach())
+        if is_task(net, run.step // PREDICTOR_EVERY if odd is not None else run.step):
+            # In full precision: half of it loses so small a step.
+            pixels, said = second_half(net, pixels, run.state)
+        else:
+            with half:
+                said = net(pixels, run.state)
+        terms = net.losses(pixels, said, run.state)
+        total = total + sum(terms.values())
+        value, query = float(terms["prediction"].detach()), said[2].query.float()
         if run.adversary:
-            judged = pixels[:, -channels:], predicted.float()
+            judged = pixels[:, -net.config.channels :], said[0].float()
             total = total + sum(run.adversary.terms(*judged).values())
     total.backward()  # type: ignore[no-untyped-call]
     if not isfinite(float(total.detach())):

@@ -23,6 +23,7 @@ from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
 from memwatch.tasks.crops import Crops, Pixels
 from memwatch.tasks.exemplars import exemplars
+from memwatch.tasks.fast_weights import take_fast_step, told
 from memwatch.tasks.footage import Footage, look, read_footage
 from memwatch.tasks.interrupts import HeldSignals
 from memwatch.tasks.pictures import draw_loss, draw_predictions
@@ -104,6 +105,8 @@ def train(
         net.memory.begin()
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
+    if other and not resume:
+        take_fast_step(net, crops, run.state)
     scene = learn_scene(clips)
     pseudo = PseudoAnomalies(crops, clips.backgrounds(config), scene) if net.head else None
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
@@ -117,7 +120,7 @@ def train(
     held = calibrate(model, clips, scene, per_day=per_day, progress=progress)
     model.card = card(
         preset=config.preset,
-        **({"adapted_from": origin} if origin else {"head_from": "the start" if begun else "scratch"}),
+        **({"adapted_from": origin} | told(net) if origin else {"head_from": "the start" if begun else "scratch"}),
         footage=clips.names,
         footage_colour="gray" if gray else "colour",
         footage_seconds=round(clips.seconds, 1),

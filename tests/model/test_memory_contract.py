@@ -27,6 +27,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "memae, one item": {"memory": "memae", "options": {"items": 1, "shrink": 0.0}},
     "prototypes": {"memory": "prototypes"},
     "prototypes, one": {"memory": "prototypes", "options": {"items": 1}},
+    "prototypes, meta": {"memory": "prototypes", "options": {"meta": True}},
     "blockwise": {"memory": "blockwise", "options": {"items": 7}},
     "blockwise, coarse": {"memory": "blockwise", "options": {"items": 7, "block": 3}},
     "grid": {"memory": "grid"},

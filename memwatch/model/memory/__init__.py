@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from memwatch.config import ModelConfig, Strict
-from memwatch.model.memory.base import Features, Memory, MemoryState, NoMemory, Read
+from memwatch.model.memory.base import FAST, Features, Memory, MemoryState, NoMemory, Read
 
-__all__ = ["Features", "Memory", "MemoryState", "NoMemory", "Read", "build_memory", "options_of"]
+__all__ = ["FAST", "Features", "Memory", "MemoryState", "NoMemory", "Read", "build_memory", "options_of"]
 
 
 def build_memory(config: ModelConfig, channels: Sequence[int]) -> Memory:

@@ -17,6 +17,11 @@ from torch.nn import functional as F
 MemoryState = dict[str, Tensor]
 
 
+FAST = ("memory.attention.weight", "decoder.last.weight", "decoder.last.bias")
+"""Weights of a network that a memory with step sizes can adapt at once to a few frames: what it knows of a scene first
+hand, where its items come from and how a picture is made of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What the encoder says of a batch of clips."""
@@ -75,6 +80,13 @@ class Memory(nn.Module, ABC):
     def drift(self, state: MemoryState, anchor: MemoryState) -> Tensor:
         """How far each item, (M,), has gone from where training left it; M is 0 where there are none."""
         return torch.zeros(0)
+
+    def meet(self, last: nn.Conv2d) -> None:
+        """Once, while a network is made: the decoder's last convolution, for memories that keep something for it."""
+
+    def step_sizes(self) -> list[Tensor]:
+        """α for each number of the weights FAST, in their order; none where the memory does not learn to adapt."""
+        return []
 
     def tend(self, query: Tensor, state: MemoryState) -> MemoryState:
         """In training, after `write`: put to use what of the state is of none."""

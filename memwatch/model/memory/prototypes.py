@@ -7,6 +7,9 @@ Nothing is stored between frames: M prototypes are rebuilt from the features x_n
 * losses (eq. 5-6): compactness, the mean squared x_n - p_nearest, and diversity,
   2 / (M (M-1)) Σ_{i<j} max(0, 1 - ‖p_i - p_j‖²), weighted 1 and 0.0001 as in the authors' code.
 
+With `meta`, the paper's meta-learning on top (section 3.3 there): the memory keeps a step size for each number of the
+attention and of the decoder's last convolution, and `memwatch/tasks/fast_weights.py` trains and uses them.
+
 Ours: the unit lies at the deepest features, where the other memories lie, not before the last convolutions; batch norms
 stay. The distance is that to the nearest prototype.
 """
@@ -25,6 +28,9 @@ from memwatch.model.memory.base import Features, Memory, MemoryState, Read
 COMPACTNESS_WEIGHT = 1.0
 DIVERSITY_WEIGHT = 1e-4
 MARGIN = 1.0
+STEP_SIZE = 1e-3
+"""α at the start. Published: 1e-6, learned in as small steps; a training of ours is a few hundred such steps long and
+would end where it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class PrototypeConfig(Strict):
 
     items: int = 10
     """Prototypes M of a frame."""
+    meta: bool = False
+    """Whether it learns to adapt to a new scene in one step."""
 
     def __post_init__(self) -> None:
         check(1 <= self.items <= 1000, "items must be 1 … 1000")
@@ -45,6 +53,17 @@ class PrototypeMemory(Memory):
         super().__init__()
         self.decoder_channels = channels
         self.attention = nn.Linear(channels, config.items, bias=False)
+        self.meta = config.meta
+        self.steps = nn.ParameterList()
+
+    def meet(self, last: nn.Conv2d) -> None:
+        if self.meta:
+            assert last.bias is not None
+            fast = (self.attention.weight, last.weight, last.bias)  # as in FAST
+            self.steps.extend(nn.Parameter(torch.full_like(weight, STEP_SIZE)) for weight in fast)
+
+    def step_sizes(self) -> list[Tensor]:
+        return list(self.steps)
 
     def read(self, features: Features, state: MemoryState) -> Read:
         query = features.query
