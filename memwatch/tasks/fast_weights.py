@@ -90,7 +90,7 @@ def take_fast_step(net: Predictor, crops: Crops, state: MemoryState) -> None:
     clips = torch.from_numpy(crops.whole(chosen)).contiguous(memory_format=torch.channels_last)
     weights = dict(net.named_parameters())
     slow = {name: weights[name] for name in FAST}
-    net.train()  # batch norms as they were when the step sizes were learned
+    net.train()  # batch norms as when the step sizes were learned; their running figures see the new frames once
     loss = sum(net.losses(clips, net(clips, state), state).values(), torch.zeros(()))
     fast = stepped(slow, net.memory.step_sizes(), loss)
     with torch.no_grad():

@@ -27,7 +27,7 @@ PREDICTOR_EVERY = 4
 """Steps of the head for one of the predictor, where there is a head."""
 CLIP_NORM = 1.0
 HEAD_RATE = 2e-3
-STEP_RATE = 1e-4
+STEP_RATE = 1e-3
 """Of the step sizes of fast weights, a tenth of what they start with."""
 POSITIVE_WEIGHT = 5.0
 """Abnormal cells are rare among a batch's cells; each counts for so many normal ones."""

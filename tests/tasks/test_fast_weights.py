@@ -165,13 +165,12 @@ def test_a_task_trains_step_sizes_and_other_steps_do_not() -> None:
     assert not is_task(network(meta=False), EVERY - 1)
 
 
-def test_step_sizes_learn_slowly() -> None:
+def test_step_sizes_have_a_rate_and_a_gradient_norm_of_their_own() -> None:
     net = network()
-    optimiser = optimiser_for(net, PRESETS["base"])
-    peaks = {id(weight): group["peak"] for group in optimiser.param_groups for weight in group["params"]}
-    told = {name: peaks[id(weight)] for name, weight in net.named_parameters()}
-    assert {name for name, peak in told.items() if peak == STEP_RATE} == {f"memory.steps.{i}" for i in range(3)}
-    assert told["memory.attention.weight"] == PRESETS["base"].rate
+    rest, steps = optimiser_for(net, PRESETS["small"]).param_groups
+    assert {id(step) for step in steps["params"]} == {id(step) for step in net.memory.step_sizes()}
+    assert (rest["peak"], steps["peak"]) == (PRESETS["small"].rate, STEP_RATE)
+    assert len(rest["params"]) + len(steps["params"]) == len(list(net.parameters()))
 
 
 def moments(net: Predictor) -> Crops:

@@ -28,7 +28,7 @@ from memwatch.model.memory.base import Features, Memory, MemoryState, Read
 COMPACTNESS_WEIGHT = 1.0
 DIVERSITY_WEIGHT = 1e-4
 MARGIN = 1.0
-STEP_SIZE = 1e-3
+STEP_SIZE = 1e-2
 """α at the start. Published: 1e-6, learned in as small steps; a training of ours is a few hundred such steps long and
 would end where it began."""
 
