@@ -20,6 +20,7 @@ class Preset(StrEnum):
 
     small = "small"
     base = "base"
+    predictor = "predictor"
     plain = "plain"
     paper = "paper"
 
@@ -69,7 +70,8 @@ def train(
     footage: Footage,
     out: Out,
     preset: Annotated[
-        Preset, typer.Option(help="Size of network and schedule; plain only predicts, paper is MNAD as published.")
+        Preset,
+        typer.Option(help="Size and schedule; predictor is base without head, plain only predicts, paper is MNAD's."),
     ] = Preset.base,
     minutes: Annotated[
         float | None, typer.Option(min=0.05, metavar="N", help="Fit the schedule into this many minutes.")

@@ -98,7 +98,7 @@ class ModelConfig(Strict):
     """Everything about a network that its weights alone don't say. Stored in the model file."""
 
     preset: str
-    """small, base, plain or paper: where the defaults came from."""
+    """small, base, predictor, plain or paper: where the defaults came from."""
     width: int
     """Input width in pixels, a multiple of stem · 2^levels and of the head's cells of 8."""
     height: int

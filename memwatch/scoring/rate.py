@@ -27,9 +27,10 @@ as MOST_PER_DAY are in the footage's time, if that is more."""
 DESIGN_SCALE = log10(e)
 """A score is the negative logarithm to base 10 of a probability. Were it exactly that, its tail would be exponential
 with this scale, which is what a fit to few events leans on."""
-LEVEL_EVENTS = 2.0
-"""So many events' worth of leaning on the level that is expected to be passed once a day: half and half for footage of
-half a minute, whose own estimate is two events extrapolated over four decades."""
+LEVEL_EVENTS = 5.0
+"""So many events' worth of leaning on the level that is expected to be passed once a day. Footage of half a minute has
+two, extrapolated over four decades: among fifty such pieces of one scene the estimates lay 4 apart, and two pieces in
+three within 1.5 (docs/log.md)."""
 DESIGN_EVENTS = 20.0
 """So many events' worth of leaning. On drawn scenes thresholds extrapolated from half a minute came nearest to those
 from a quarter of an hour with it (docs/log.md)."""

@@ -29,6 +29,7 @@ class Schedule:
 PRESETS = {
     "small": Schedule(batch=16, crop=64, rate=1e-3, minutes=10),
     "base": Schedule(batch=16, crop=96, rate=1e-3, minutes=30),
+    "predictor": Schedule(batch=16, crop=96, rate=1e-3, minutes=8),
     "plain": Schedule(batch=16, crop=96, rate=1e-3, minutes=8),
     "paper": Schedule(batch=4, crop=0, rate=2e-4, minutes=None, epochs=60),
 }
@@ -37,6 +38,7 @@ LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place
 """A predictor that keeps up with a camera beside the head."""
 ALONE: dict[str, Any] = {"items": 50, "temperature": 0.1, "recall": "alone"}
 """MNAD's memory where all that the decoder knows comes through it: docs/design/memory.md."""
+HEADLESS: dict[str, Any] = {"head_width": 0, "head_scene": False, "head_place": 0}
 ON_SKIPS = ("blockwise",)
 """Memories that lie on the skips too, so that these are no way around them."""
 
@@ -53,7 +55,8 @@ def model_config(
     """The network of a preset for footage of `size` (width, height).
 
     `paper` is MNAD as published, whatever the footage; the others keep the scene's aspect ratio at about the same
-    number of pixels, and its colour. `plain` is a prediction network with neither memory nor head, for comparison.
+    number of pixels, and its colour. For comparison, `predictor` is `base` without its head, and `plain` a prediction
+    network with skips and neither memory nor head.
     """
     channels = 1 if gray else 3
     match preset:
@@ -61,6 +64,8 @@ def model_config(
             config = ModelConfig("paper", 256, 256, 3, step_s=0, net_width=64, stem=1, update="published", head_width=0)
         case "base":
             config = ModelConfig("base", *fitted(size, 240 * 160), channels, **LIGHT | ALONE)
+        case "predictor":
+            config = ModelConfig("predictor", *fitted(size, 240 * 160), channels, **LIGHT | ALONE | HEADLESS)
         case "plain":
             config = ModelConfig("plain", *fitted(size, 240 * 160), channels, memory="none", head_width=0)
         case "small":
@@ -69,7 +74,7 @@ def model_config(
         case _:
             raise UsageError(f"unknown preset '{preset}'", f"choose one of {', '.join(PRESETS)}")
     config = replace(config, task=task, memory=memory or config.memory)
-    if preset in ("base", "small"):
+    if preset in ("base", "small", "predictor"):
         config = replace(config, skips=config.memory in ON_SKIPS)
     return with_options(config, options)
 

@@ -14,10 +14,10 @@ from memwatch.model.memory.blockwise import (
     MOST_NUMBERS,
     BlockwiseConfig,
     BlockwiseMemory,
+    addressed,
     assembled,
     channel_group,
     divided,
-    recalled,
 )
 
 EXACT: dict[str, Any] = {"atol": 1e-6, "rtol": 0.0}
@@ -28,7 +28,7 @@ def test_dividing_and_reading_by_hand() -> None:
     picture = torch.tensor([[1.0, 2.0], [3.0, 4.0]])[None, None]
     blocks = divided(picture, (1, 2, 1))
     assert blocks.tolist() == [[[1, 3], [2, 4]]]
-    read = recalled(blocks, torch.eye(2))
+    read = addressed(blocks, torch.eye(2)) @ torch.eye(2)
     wanted = torch.tensor([[0.346954, 0.390023], [0.653046, 0.609977]])[None, None]
     torch.testing.assert_close(assembled(read, (1, 2, 1), picture.shape), wanted, **EXACT)
 

@@ -46,7 +46,7 @@ class Read:
     skips: tuple[Tensor, ...] = ()
     """What the decoder gets in the skips' place: the skips themselves, unless the memory lies on them."""
     trace: dict[str, Tensor] = field(default_factory=dict)
-    """What `losses` needs of how it came about."""
+    """How it came about: what `losses` needs and, where it is a mixture of items, their "weights" (B, M, ...)."""
 
 
 class Memory(nn.Module, ABC):

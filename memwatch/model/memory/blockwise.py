@@ -68,16 +68,19 @@ class BlockwiseMemory(Memory):
         maps = [*features.skips, features.query]
         levels = zip(maps, self.levels, self.sides, strict=True)
         read = [self._rebuilt(some, items, side) for some, items, side in levels]
-        return Read(read[-1], apart(features.query, read[-1]), tuple(read[:-1]))
+        (rebuilt, weights), above = read[-1], tuple(some for some, _ in read[:-1])
+        return Read(rebuilt, apart(features.query, rebuilt), above, {"weights": weights.transpose(1, 2)})
 
-    def _rebuilt(self, some: Tensor, items: Tensor, side: int) -> Tensor:
+    def _rebuilt(self, some: Tensor, items: Tensor, side: int) -> tuple[Tensor, Tensor]:
+        """A level as its items rebuild it, (B, c, h, w), and the weights (B, Q, N) of the items for each block."""
         channels, height, width = some.shape[1:]
         full = F.pad(some, (0, -width % side, 0, -height % side))  # blocks at the edge may stand over it
         rates = (full.shape[2] // side, full.shape[3] // side, channels // channel_group(channels))
         blocks = divided(full, rates)
-        rebuilt = recalled(blocks, items, self.temperature)
+        weights = addressed(blocks, items, self.temperature)
+        rebuilt = weights @ items
         rebuilt = F.normalize(rebuilt, dim=2) * blocks.norm(dim=2, keepdim=True).clamp_max(LONGEST)
-        return assembled(rebuilt, rates, full.shape)[:, :, :height, :width]
+        return assembled(rebuilt, rates, full.shape)[:, :, :height, :width], weights
 
 
 def check_size(config: BlockwiseConfig, length: int) -> None:
@@ -112,7 +115,7 @@ def assembled(blocks: Tensor, rates: tuple[int, int, int], shape: Sequence[int])
     return parts.permute(0, 1, 4, 2, 5, 3, 6).reshape(batch, channels, height, width)
 
 
-def recalled(blocks: Tensor, items: Tensor, temperature: float = 1.0) -> Tensor:
-    """Σ w_i m_i for blocks (B, Q, L) and items (N, L), w a softmax of cosines."""
+def addressed(blocks: Tensor, items: Tensor, temperature: float = 1.0) -> Tensor:
+    """The weights (B, Q, N) of items (N, L) for blocks (B, Q, L): a softmax of cosines."""
     cosine = F.normalize(blocks, dim=2) @ F.normalize(items, dim=1).T
-    return (cosine / temperature).softmax(dim=2) @ items
+    return (cosine / temperature).softmax(dim=2)

@@ -79,7 +79,7 @@ class MnadMemory(Memory):
         recalled = torch.einsum("bmhw,md->bdhw", weights, items)
         nearest = cosine.amax(dim=1)  # unit vectors: |q-p|² = 2 - 2 q·p
         handed = recalled if self.alone else torch.cat((unit, recalled), dim=1)
-        return Read(handed, (2 - 2 * nearest).clamp_min(0), features.skips)
+        return Read(handed, (2 - 2 * nearest).clamp_min(0), features.skips, {"weights": weights})
 
     def similarity(self, query: Tensor, state: MemoryState) -> Tensor:
         return torch.einsum("bdhw,md->bmhw", F.normalize(query, dim=1), state["items"])

@@ -70,10 +70,12 @@ class PrototypeMemory(Memory):
         rows = F.normalize(query, dim=1).flatten(2).transpose(1, 2)  # (B, N, D)
         prototypes = F.normalize(torch.einsum("bnm,bnd->bmd", self.attention(rows).softmax(dim=1), rows), dim=2)
         cosine = rows @ prototypes.transpose(1, 2)  # (B, N, M)
-        recalled = F.normalize(cosine.softmax(dim=2) @ prototypes, dim=2)
+        weights = cosine.softmax(dim=2)
+        recalled = F.normalize(weights @ prototypes, dim=2)
         onward = (recalled + rows).transpose(1, 2).reshape(query.shape)
         distance = (2 - 2 * cosine.amax(dim=2)).clamp_min(0).reshape(query[:, 0].shape)
-        return Read(onward, distance, features.skips, {"rows": rows, "prototypes": prototypes})
+        trace = {"rows": rows, "prototypes": prototypes, "weights": weights.transpose(1, 2)}
+        return Read(onward, distance, features.skips, trace)
 
     def losses(self, features: Features, read: Read, state: MemoryState) -> dict[str, Tensor]:
         rows, prototypes = read.trace["rows"], read.trace["prototypes"]

@@ -1,0 +1,231 @@
+"""`make bench-memories`: every choice of memory at the same budget, on UCSD Ped2 and the sample scene, in one run.
+
+    python -m benchmarks.memories --data PED2 --answers ped2=FILE ... --out benchmarks/memories.md [--work FOLDER]
+
+Trains what is missing (hours), measures what was not measured yet, writes one JSON a run and prints the page from all.
+Stopped and started again, it goes on where it stood; `--quick` is a few steps on half a minute of the sample scene.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.figures import Series, figures
+from benchmarks.memories_page import page
+from benchmarks.memory_read import read_figures
+from benchmarks.results import ROOT, Job, Record, done, key_of, measure
+from benchmarks.scenes import FPS, TEST_SEED, TRAIN_SEED, LabelledClip, Scene, footage_id, labelled_clips, ped2
+from memwatch.config import MEMORIES
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.files import write_text
+from memwatch.model import load_model
+from memwatch.pipeline import Detector, Updates, run_session
+from memwatch.scoring import join
+from memwatch.sinks import Sink
+from memwatch.tasks.session import Loaded, load
+from memwatch.types import ANSWERS, Frame, Grid, Observation
+from memwatch.video import open_source
+from samples.draw import SIZE, render, truth, write_clip
+
+SCENES = ("ped2", "walkway")
+OWN, ERROR = "memory", "prediction"
+
+Maps = dict[int, dict[str, NDArray[np.float16]]]
+"""Frame to each cue's rarity there."""
+
+
+class _Cues(Sink):
+    """Keeps some cues' rarities of every frame."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.maps: Maps = {}
+
+    def on_frame(self, frame: Frame, observation: Observation | None) -> None:
+        if observation:
+            found = observation.cues
+            self.maps[frame.index] = {name: found[name].astype(np.float16) for name in self.names if name in found}
+
+
+def memory_figures(scene: Scene, model: Path, answers: Path | None) -> dict[str, Any]:
+    """A model's read, and the AUC of its memory's own score, of it with the prediction's error, and of the whole
+    detector: with the answers of a head, which knows nothing of memories, from the model `answers`. Each of these with
+    a memory that is frozen, learns behind the gate, or always."""
+    loaded, clips = load(model), labelled_clips(scene)
+    told: dict[str, Any] = read_figures(load_model(model), [str(scene.train)])
+    heads = _answers(scene, answers) if answers else [{} for _ in clips]
+    if answers:
+        told["answers"] = _auc(heads, clips, ANSWERS)
+    remembers = bool(loaded.runtime.new_state())
+    for updates in Updates if remembers else (Updates.frozen,):
+        maps = [_maps(loaded, clip, updates, (OWN, ERROR)) for clip in clips]
+        own = (OWN,) if OWN in loaded.calibration.cues else ()
+        told[updates] = {
+            "own": _auc(maps, clips, own) if own else None,
+            "with_error": _auc(maps, clips, (*own, ERROR)),
+        }
+        if answers:
+            both = [_together(head, one) for head, one in zip(heads, maps, strict=True)]
+            told[updates]["detector"] = _auc(both, clips, (*ANSWERS, *own))
+    return told
+
+
+@lru_cache(maxsize=2)
+def _answers(scene: Scene, answers: Path) -> list[Maps]:
+    loaded = load(answers)
+    return [_maps(loaded, clip, Updates.frozen, ANSWERS) for clip in labelled_clips(scene)]
+
+
+def _maps(loaded: Loaded, clip: LabelledClip, updates: Updates, names: Sequence[str]) -> Maps:
+    kept = _Cues(names)
+    detector = Detector(loaded.runtime, loaded.calibration, updates=updates)
+    with open_source(str(clip.path)) as source:
+        run_session(source, detector, sinks=(kept,))
+    return kept.maps
+
+
+def _together(head: Maps, memory: Maps) -> Maps:
+    return {index: head[index] | cues for index, cues in memory.items() if index in head}
+
+
+def _auc(maps: Sequence[Maps], clips: Sequence[LabelledClip], names: Sequence[str]) -> dict[str, float]:
+    """Causal and paper AUC of what some cues say together."""
+    series = [Series(list(one), [_peak(cues, names) for cues in one.values()]) for one in maps]
+    found = figures(series, clips)
+    return {"causal": found["causal"]["auc"], "paper": found["paper"]["auc"]}
+
+
+def _peak(cues: dict[str, NDArray[np.float16]], names: Sequence[str]) -> float:
+    grids: dict[str, Grid] = {name: cues[name].astype(np.float32) for name in names if name in cues}
+    return float(join(grids).max())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    try:
+        scenes = _scenes(options)
+        answers = _given(options.answers)
+        records: list[Record] = []
+        for scene in scenes:
+            for seed in options.seeds if scene.name == "ped2" else options.seeds[:1]:
+                head = answers.get(scene.name, [])
+                for memory in options.memory or MEMORIES:
+                    found = _measured(scene, memory, seed, head[seed % len(head)] if head else None, options)
+                    records += [found] if found else []
+        text = page(records, command=_command(options))
+    except MemwatchError as error:
+        print(f"bench-memories: {error.line()}", file=sys.stderr)
+        return error.code
+    if options.out:
+        write_text(options.out, text)
+    else:
+        print(text, end="")
+    return 0
+
+
+def _measured(
+    scene: Scene, memory: str, seed: int, answers: Path | None, options: argparse.Namespace
+) -> Record | None:
+    """One run's result: there already, or made now; None where it isn't there and nothing is to be made."""
+    model = options.work / "models" / f"{scene.name}-{memory}-{seed}.safetensors"
+    # A result outlives its model, which is too large to keep: its key is how the model was made.
+    made = f"{memory} {seed} {_length(options)}"
+    key = key_of(made, footage_id(scene.test), footage_id(scene.train), *([footage_id(answers)] if answers else []))
+    run = lambda: memory_figures(scene, _trained(scene, memory, seed, model, options), answers)  # noqa: E731
+    job = Job(scene.name, f"{memory}-{seed}", key, run)
+    found = done(job, options.results)
+    if found or options.page_only:
+        return found
+    print(f"{scene.name}: {memory}, seed {seed}", file=sys.stderr, flush=True)
+    return measure(job, options.results)
+
+
+def _trained(scene: Scene, memory: str, seed: int, path: Path, options: argparse.Namespace) -> Path:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path)]
+        line += ["--preset", "predictor", "--memory", memory, "--seed", str(seed), *_length(options).split()]
+        if memory == "students":
+            line += ["--memory-option", "patch=33"]
+        if path.with_suffix(".checkpoint.safetensors").exists():
+            line.append("--resume")
+        if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
+            raise MemwatchError(f"{scene.name}: training {memory} ended with exit code {code}", "see its error above")
+    return path
+
+
+def _length(options: argparse.Namespace) -> str:
+    return f"--steps {options.steps}" if options.steps else f"--minutes {options.minutes:g}"
+
+
+def _scenes(options: argparse.Namespace) -> list[Scene]:
+    if options.quick:
+        return [_short(options.work / "scenes")]
+    samples = ROOT / "samples"
+    walkway = Scene("walkway", samples / "walkway-normal.mp4", samples / "walkway-test.mp4")
+    return [*([ped2(options.data)] if options.data else []), walkway]
+
+
+def _short(folder: Path) -> Scene:
+    """The sample scene in a minute: half of it normal, half with one anomaly."""
+    normal, test = folder / "short-normal.mp4", folder / "short-test.mp4"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not test.with_suffix(".json").exists():
+        write_clip(normal, render(seconds=30, seed=TRAIN_SEED, fps=FPS, size=SIZE), fps=FPS, size=SIZE)
+        shown = render(seconds=20, seed=TEST_SEED, fps=FPS, size=SIZE, anomalies=["cart"])
+        told = truth(write_clip(test, shown, fps=FPS, size=SIZE), clip=test.name, fps=FPS, size=SIZE, seed=TEST_SEED)
+        write_text(test.with_suffix(".json"), json.dumps(told) + "\n")
+    return Scene("short", normal, test)
+
+
+def _given(pairs: Sequence[str]) -> dict[str, list[Path]]:
+    """SCENE=FILE options to each scene's files, in the order of seeds."""
+    found: dict[str, list[Path]] = {}
+    for pair in pairs:
+        scene, _, file = pair.partition("=")
+        if scene not in SCENES or not Path(file).is_file():
+            raise UsageError(f"{pair}: no such model", f"give SCENE=FILE, SCENE one of {', '.join(SCENES)}")
+        found.setdefault(scene, []).append(Path(file))
+    return found
+
+
+def _command(options: argparse.Namespace) -> str:
+    given = [f" --answers {scene}={file.name}" for scene, files in _given(options.answers).items() for file in files]
+    how = f"{_length(options)} --seeds {' '.join(map(str, options.seeds))}"
+    return f"python -m benchmarks.memories --data PED2 {how}{''.join(given)}"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    data = os.environ.get("MEMWATCH_DATA")
+    parser.add_argument("--data", type=Path, default=data and Path(data), help="Ped2's folder (MEMWATCH_DATA)")
+    parser.add_argument("--answers", action="append", default=[], metavar="SCENE=FILE", help="heads, one a seed")
+    parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
+    parser.add_argument("--work", type=Path, default=Path("runs/memories"), help="models")
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/memories"), help="one JSON a run")
+    parser.add_argument("--memory", action="append", default=[], choices=list(MEMORIES), help="this choice, repeatable")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, default=8, help="of each training")
+    parser.add_argument("--steps", type=int, help="instead of minutes")
+    parser.add_argument("--page-only", action="store_true", help="train and measure nothing")
+    parser.add_argument("--quick", action="store_true", help="a few steps on half a minute, in minutes")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.steps, options.seeds = options.steps or 40, options.seeds[:1]
+        options.results = options.work
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

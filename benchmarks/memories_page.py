@@ -1,0 +1,116 @@
+"""The page of `make bench-memories`, from results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.results import Record
+from memwatch.config import MEMORIES
+
+HEAD = """\
+# Six systems and none, at one budget
+
+Each choice of `--memory` trained by `memwatch train --preset predictor` (the default predictor without the head) on the
+same footage for the same time. **Own**: the memory's distance alone. **With error**: it and the prediction's error.
+**Detector**: it beside the answers of the default head, which knows nothing of memories; **answers**: those alone.
+Frame AUC, causal / paper; ± is the farthest seed's distance from the mean. **Mean read**: how much the held-out error
+of the prediction rises when what the memory hands to the decoder is replaced by its mean over the footage, everywhere
+and at each place. **Read** and **use**: perplexity of the weights of a read and of the items' use (the number of items
+that an even choice would be among); **used**: items that are the nearest to at least a tenth of an even share of
+places. Students are given patches of 33 pixels. `docs/papers/` tells what each choice is."""
+OWNLESS = ("none", "students")
+"""Choices that hand on the features themselves."""
+
+
+def page(records: Sequence[Record], *, command: str) -> str:
+    """Markdown; what was not measured is a dash."""
+    parts = [HEAD, f"`{command}`"]
+    for scene in dict.fromkeys(record["scene"] for record in records):
+        mine = [record for record in records if record["scene"] == scene]
+        parts += [f"## {scene}", _accuracy(mine), _reads(mine)]
+        if learned := _updates(mine):
+            parts.append(learned)
+    if records:
+        commits = ", ".join(sorted({record["commit"] for record in records}))
+        parts.append(f"Commit {commits}; {records[0]['machine']}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _accuracy(records: Sequence[Record]) -> str:
+    lines = ["| memory | seeds | own | with error | detector | answers |", "| --- | --- | --- | --- | --- | --- |"]
+    for memory, runs in _by_memory(records):
+        cells = [_pair(runs, f"frozen.{name}") for name in ("own", "with_error", "detector")]
+        lines.append(f"| {memory} | {len(runs)} | {' | '.join([*cells, _pair(runs, 'answers')])} |")
+    return "\n".join(lines)
+
+
+def _reads(records: Sequence[Record]) -> str:
+    lines = [
+        "| memory | parameters | ms a frame | held-out error | mean read | of its place | read | use | used |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for memory, runs in _by_memory(records):
+        reads = memory not in OWNLESS
+        cells = [
+            f"{_mean(runs, 'parameters'):,.0f}",
+            f"{_mean(runs, 'ms'):.1f}",
+            f"{_mean(runs, 'error'):.2e}",
+            _percent(runs, "mean_read") if reads else "–",
+            _percent(runs, "mean_read_of_place") if reads else "–",
+            _number(runs, "read_perplexity"),
+            _number(runs, "use_perplexity"),
+            "–" if _at(runs[0], "items") is None else f"{_mean(runs, 'used'):.0f} of {_mean(runs, 'items'):.0f}",
+        ]
+        lines.append(f"| {memory} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _updates(records: Sequence[Record]) -> str:
+    """The memories that learn on: frozen, gated, always."""
+    lines = ["| memory learning on | own | with error | detector |", "| --- | --- | --- | --- |"]
+    for memory, runs in _by_memory(records):
+        for updates in ("frozen", "gated", "always"):
+            if any("gated" in run["figures"] for run in runs):
+                cells = [_pair(runs, f"{updates}.{name}") for name in ("own", "with_error", "detector")]
+                lines.append(f"| {memory}, {updates} | {' | '.join(cells)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _by_memory(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    names = [str(record["job"]).rpartition("-")[0] for record in records]
+    return [(m, [r for n, r in zip(names, records, strict=True) if n == m]) for m in MEMORIES if m in names]
+
+
+def _at(run: Record, path: str) -> Any:
+    tree: Any = run["figures"]
+    for name in path.split("."):
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
+
+
+def _numbers(runs: Sequence[Record], path: str) -> list[float]:
+    return [float(value) for run in runs if (value := _at(run, path)) is not None]
+
+
+def _mean(runs: Sequence[Record], path: str) -> float:
+    numbers = _numbers(runs, path)
+    return sum(numbers) / len(numbers) if numbers else float("nan")
+
+
+def _number(runs: Sequence[Record], path: str) -> str:
+    return f"{_mean(runs, path):.1f}" if _numbers(runs, path) else "–"
+
+
+def _percent(runs: Sequence[Record], path: str) -> str:
+    return f"{_mean(runs, path):+.0%}" if _numbers(runs, path) else "–"
+
+
+def _pair(runs: Sequence[Record], path: str) -> str:
+    """0.913 ± 0.004 / 0.921: causal with its spread, and paper."""
+    causal, paper = _numbers(runs, f"{path}.causal"), _numbers(runs, f"{path}.paper")
+    if not causal:
+        return "–"
+    mean = sum(causal) / len(causal)
+    spread = f" ± {max(abs(value - mean) for value in causal):.3f}" if len(causal) > 1 else ""
+    return f"{mean:.3f}{spread} / {sum(paper) / len(paper):.3f}"
