@@ -10,6 +10,7 @@ TORCH_FLAGS ?= --no-deps
 MEMWATCH_DATA ?= ../shared/footage/ped2
 DATA ?= $(MEMWATCH_DATA)
 BENCH ?=
+MEMORIES ?= benchmarks/memories.md
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/installed-$(shell printf '%s' '$(TORCH) $(TORCH_FLAGS)' | cat - requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEMO := runs/demo
 
-.PHONY: help install lock lint format test test-slow test-browser demo bench-accuracy clean
+.PHONY: help install lock lint format test test-slow test-browser demo bench-accuracy bench-memories bench-drift clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1: \2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s: 2>/dev/null || \
@@ -103,6 +104,12 @@ demo: $(STAMP)  ## watch the sample clip with the shipped model; it says where i
 bench-accuracy: $(STAMP)  ## the detector beside what it must beat, on Ped2 (DATA= its folder) and drawn scenes (hours)
 	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-accuracy DATA=..." >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.accuracy --data "$(DATA)" --out benchmarks/accuracy.md $(BENCH)
+
+bench-memories: $(STAMP)  ## every choice of memory at one budget, on Ped2 (DATA= its folder) and the sample scene (hours)
+	@$(BIN)/python -m benchmarks.memories $(if $(wildcard $(DATA)),--data "$(DATA)") --out $(MEMORIES) $(BENCH)
+
+bench-drift: $(STAMP)  ## scenes that change, with a memory that is frozen, gated, or always learns (an hour)
+	@$(BIN)/python -m benchmarks.drift --out benchmarks/drift.md $(BENCH)
 
 clean:  ## remove .venv, caches, build outputs and the demo's results
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis $(DEMO)

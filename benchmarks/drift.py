@@ -1,9 +1,10 @@
 """`make bench-drift`: what becomes of false alarms and of anomalies when a scene changes, with memories that do not
 learn, learn behind the gate, or learn from everything.
 
-    python -m benchmarks.drift --model SCENE=FILE ... --out benchmarks/drift.md [--work FOLDER]
+    python -m benchmarks.drift --out benchmarks/drift.md [--model SCENE=FILE ...] [--work FOLDER]
 
-Draws what footage is missing and measures what was not measured yet; stopped and started again, it goes on.
+Draws what footage is missing, trains a model of each scene that none was given for, and measures what was not measured
+yet; stopped and started again, it goes on.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ import numpy as np
 from benchmarks.altered import BEGIN, CASES, THINGS, Case, draw_case
 from benchmarks.drift_page import page
 from benchmarks.results import Job, code_id, done, key_of, measure
-from benchmarks.scenes import FPS, footage_id
+from benchmarks.scenes import FPS, draw, drawn, footage_id
 from memwatch.config import EventConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.events import EventBuilder
 from memwatch.files import write_text
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.sinks import Sink
+from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import load
+from memwatch.tasks.train import train
 from memwatch.types import Event, Frame, Observation
 from memwatch.video import open_source
 
@@ -129,23 +132,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     cases = [case for case in CASES if not options.only or case.name in options.only]
     try:
+        given = _given(options.model)
         records = []
-        for pair in options.model:
-            scene, _, file = pair.partition("=")
-            if scene not in THINGS or not Path(file).is_file():
-                raise UsageError(f"{pair}: no such scene or model", f"give SCENE=FILE with {' or '.join(THINGS)}")
+        for scene in given or THINGS:
             for case in cases:
                 if not (path := footage(scene, case, options.work)).exists():
-                    print(f"{scene}: drawing {case.name}", file=sys.stderr, flush=True)
+                    _say(f"{scene}: drawing {case.name}")
                     draw_case(scene, case, path)
-            for job in jobs(scene, Path(file), options.work, cases):
+            model = given.get(scene) or _trained(scene, options)
+            for job in jobs(scene, model, options.work, cases):
                 if not done(job, options.work):
-                    print(f"{scene}: {job.name}", file=sys.stderr, flush=True)
+                    _say(f"{scene}: {job.name}")
                 records.append(measure(job, options.work))
-        command = "python -m benchmarks.drift" + "".join(
-            f" --model {pair.partition('=')[0]}={Path(pair.partition('=')[2]).name}" for pair in options.model
-        )
-        text = page(records, cases, command=command)
+        models = "".join(f" --model {scene}={file.name}" for scene, file in given.items())
+        text = page(records, cases, command=f"python -m benchmarks.drift{models}")
     except MemwatchError as error:
         print(f"bench-drift: {error.line()}", file=sys.stderr)
         return error.code
@@ -156,9 +156,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _given(pairs: Sequence[str]) -> dict[str, Path]:
+    """SCENE=FILE options to each scene's model."""
+    found: dict[str, Path] = {}
+    for pair in pairs:
+        scene, _, file = pair.partition("=")
+        if scene not in THINGS or not Path(file).is_file():
+            raise UsageError(f"{pair}: no such scene or model", f"give SCENE=FILE with {' or '.join(THINGS)}")
+        found[scene] = Path(file)
+    return found
+
+
+def _trained(name: str, options: argparse.Namespace) -> Path:
+    """A model of the default preset of a scene's own normal footage, trained now unless it is there."""
+    scene, path = drawn(name, options.work / "scenes", unseen_minutes=0), options.work / "models" / f"{name}.safetensors"
+    for missing in draw(scene, unseen=False):
+        _say(f"{name}: drawing {missing.name}")
+    if not path.exists():
+        _say(f"{name}: training")
+        train([str(scene.train)], path, minutes=options.minutes, force=True, progress=Silent())
+    return path
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", action="append", required=True, metavar="SCENE=FILE", help="repeatable")
+    parser.add_argument("--model", action="append", default=[], metavar="SCENE=FILE", help="instead of training one")
+    parser.add_argument("--minutes", type=float, default=15, help="of each training")
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help="measure this case, repeatable")
     parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
     parser.add_argument("--work", type=Path, default=Path("runs/drift"), help="footage and results")
