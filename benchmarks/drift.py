@@ -169,7 +169,8 @@ def _given(pairs: Sequence[str]) -> dict[str, Path]:
 
 def _trained(name: str, options: argparse.Namespace) -> Path:
     """A model of the default preset of a scene's own normal footage, trained now unless it is there."""
-    scene, path = drawn(name, options.work / "scenes", unseen_minutes=0), options.work / "models" / f"{name}.safetensors"
+    scene = drawn(name, options.work / "scenes", unseen_minutes=0)
+    path: Path = options.work / "models" / f"{name}.safetensors"
     for missing in draw(scene, unseen=False):
         _say(f"{name}: drawing {missing.name}")
     if not path.exists():
