@@ -27,6 +27,9 @@ from memwatch.scoring import (
 from memwatch.scoring.calibration import PLACELESS
 from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score
 
+ODD = 5.0
+"""A place that looks so rare (once in a hundred thousand) teaches nothing of the scene, long before it is an alarm."""
+
 
 class Detector:
     """Holds one stream's knowledge, what waits to be learned and what is followed; the calibration and the network are
@@ -116,7 +119,7 @@ class Detector:
         found = self._tracker.link(found, frame.seconds)
         anomalous = bool(found)
         # What is over the threshold and of no size that matters raises no alarm, but nothing is to be learned from it.
-        scene = view.lesson(_calm(grid, threshold)) if view and self.learner.learns else None
+        scene = view.lesson(_calm(grid)) if view and self.learner.learns else None
         lesson = Lesson(frame.seconds, prediction.query, scene)
         teaches = self.learner.offer(lesson, regularity=regularity, over=over, anomalous=anomalous)
         score = Score(
@@ -140,6 +143,6 @@ class Detector:
         return with_cues(found, grid, rarity=rarity, ratios=ratios, size=size)
 
 
-def _calm(grid: Grid, threshold: float) -> Grid:
-    """How little each place looks like an anomaly, 0 … 1."""
-    return np.asarray(np.clip(1 - grid / max(threshold, 1e-6), 0, 1), np.float32)
+def _calm(grid: Grid) -> Grid:
+    """How ordinary each place looks, 0 … 1."""
+    return np.asarray(np.clip(1 - grid / ODD, 0, 1), np.float32)

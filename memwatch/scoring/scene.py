@@ -26,8 +26,9 @@ SETTLE = 2.0
 COMPONENTS = 12
 REDUCE = 2
 """The scene is kept at half the network's resolution."""
-RATE = 0.02
-"""Share of what is new that one lesson teaches where nothing looks odd."""
+RATE, LARGEST = 0.04, 0.04
+"""Share of what is new that one lesson teaches where nothing looks odd, of at most so much brightness: light changes by
+less between two lessons, and what is put down changes a place at once and would be known in seconds."""
 DRIFT = 0.35
 """Farthest that the mean may go from the trained one, of a brightness of 1."""
 
@@ -131,7 +132,8 @@ class SceneMemory:
         overrides RATE."""
         calm = np.float32(RATE if rate is None else rate) * np.square(lesson.calm)
         share = cv2.resize(calm, self.mean.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
-        mean = np.clip(self.mean + share * lesson.rest, anchor.mean - DRIFT, anchor.mean + DRIFT)
+        rest = np.clip(lesson.rest, -LARGEST, LARGEST)
+        mean = np.clip(self.mean + share * rest, anchor.mean - DRIFT, anchor.mean + DRIFT)
         return replace(self, mean=np.asarray(mean, np.float32))
 
     def drift(self, anchor: SceneMemory) -> Grid:
