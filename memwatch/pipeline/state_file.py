@@ -25,6 +25,8 @@ from memwatch.scoring import Calibration
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
 KEY = "memwatch-state"
+LATEST = 253_402_300_800.0
+"""The year 10000, in Unix seconds: later times can't be told."""
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -50,8 +52,11 @@ class CameraState:
     arrays: Arrays = field(default_factory=dict)
 
     def to_knowledge(self, runtime: Runtime, calibration: Calibration, where: Path) -> Knowledge:
-        """What a detector goes on from; UsageError where it doesn't fit the model."""
+        """What a detector goes on from: what training left, if nothing is kept; UsageError where it doesn't fit the
+        model."""
         trained = Knowledge.as_trained(runtime, calibration)
+        if not self.arrays:
+            return trained
         wanted = to_arrays(trained, runtime)
         if {name: value.shape for name, value in wanted.items()} != {n: v.shape for n, v in self.arrays.items()}:
             raise _unfit(where, "does not fit its own description")
@@ -87,7 +92,7 @@ def load_state(path: Path) -> CameraState:
         with safe_open(str(path), framework="numpy") as file:
             text = (file.metadata() or {}).get(KEY)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, ValueError):
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError):  # the last two: kinds numpy has not
         raise _unfit(path, "not a state file, or cut short") from None
     try:
         told: dict[str, Any] = json.loads(text or "")
@@ -96,12 +101,14 @@ def load_state(path: Path) -> CameraState:
             raise UsageError(f"{path}: made by a newer version of memwatch", "update memwatch, or name another file")
         refused = Refusals(**told.pop("refused"))
         state = CameraState(**told, refused=refused, arrays=arrays)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _unfit(path, "not a state file, or damaged") from None
     counts = [state.taken, state.undone, *(getattr(state.refused, f.name) for f in fields(Refusals))]
     sound = all(isinstance(n, int) and n >= 0 for n in counts) and isinstance(state.frozen, bool)
-    sound = sound and all(isinstance(t, int | float) and np.isfinite(t) for t in (state.begun, state.saved))
+    sound = sound and all(isinstance(t, int | float) and 0 <= t < LATEST for t in (state.begun, state.saved))
     sound = sound and all(isinstance(name, str) for name in (state.model, state.memory, state.camera))
+    use = arrays.get("use")
+    sound = sound and (use is None or (use.ndim == 1 and len(use) > 0))
     if not sound or not all(v.dtype == np.float32 for v in arrays.values()):
         raise _unfit(path, "not a state file, or damaged")
     if not all(np.isfinite(value).all() for value in arrays.values()):
