@@ -26,6 +26,8 @@ class StateKeeper:
         self._progress = progress
         self._saved_at = time.monotonic()
         self._state = CameraState(loaded.model.id, loaded.model.config.memory, camera, time.time(), time.time())
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder", "name a file to keep the camera's memory in")
         if path.exists():
             self._restore(camera)
 
@@ -69,8 +71,7 @@ class StateKeeper:
         try:
             state = load_state(self.path)
             check_model(state, self.path, model=model.id, memory=model.config.memory)
-            if state.arrays:
-                self.knowledge = state.to_knowledge(self._loaded.runtime, self._loaded.calibration, self.path)
+            self.knowledge = state.to_knowledge(self._loaded.runtime, self._loaded.calibration, self.path)
             self._state = replace(state, camera=camera)
         except UsageError as error:
             aside = self.path.with_name(self.path.name + ".refused")
