@@ -16,10 +16,12 @@ from memwatch.scoring.rate import (
     DESIGN_EVENTS,
     DESIGN_SCALE,
     LEAST_SCALE,
+    LEVEL_EVENTS,
     MOST_PER_DAY,
     MOST_SHAPE,
     TAIL_EVENTS,
     EventRate,
+    Expected,
     poisson_bound,
 )
 
@@ -78,6 +80,32 @@ def test_equal_levels_are_no_promise() -> None:
     rate = EventRate.fit(np.full(1000, 3.0), 1000)
     assert rate.scale >= LEAST_SCALE
     assert 4 < rate.level(1) < 10
+
+
+def test_one_event_has_the_scale_that_was_expected() -> None:
+    rate = EventRate.fit(np.array([5.0]), 36, Expected(scale=0.77))
+    assert rate.start == 5
+    assert rate.scale == pytest.approx(0.77, rel=1e-3)
+    assert EventRate.fit(np.array([5.0]), 36, Expected()) == EventRate.fit(np.array([5.0]), 36)
+
+
+def test_the_level_of_few_events_leans_on_what_was_expected_by_hand() -> None:
+    """Three of six count. Their start moves by 5 / (5 + 3) of what their level of once a day lies off; nothing else."""
+    levels = np.array([4.0, 1.0, 2.0, 0.2, 0.1, 0.3])
+    alone = EventRate.fit(levels, 60)
+    leaning = EventRate.fit(levels, 60, Expected(once_a_day=11.6))
+    assert LEVEL_EVENTS == 5
+    assert leaning.start == pytest.approx(1 + 5 / 8 * (11.6 - alone.level(1)))
+    assert leaning.level(1) == pytest.approx(3 / 8 * alone.level(1) + 5 / 8 * 11.6)
+    assert replace(leaning, start=alone.start) == alone
+
+
+@pytest.mark.parametrize("wrong", [-3.0, 3.0])
+def test_the_level_of_many_events_hardly_leans(wrong: float) -> None:
+    levels = np.random.default_rng(2).exponential(1, 5000)
+    alone = EventRate.fit(levels, 2 * DAY)
+    leaning = EventRate.fit(levels, 2 * DAY, Expected(once_a_day=alone.level(1) + wrong))
+    assert 0 < (leaning.level(1) - alone.level(1)) / wrong < 0.003
 
 
 @pytest.mark.parametrize(("events", "days", "bound"), [(0, 1, 2.9957), (0, 36 / DAY, 7189.7), (3, 1, 7.7537)])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memwatch.scoring import RunningScene, SceneMemory
-from memwatch.scoring.scene import COMPONENTS
+from memwatch.scoring import RunningScene, SceneLesson, SceneMemory, SceneReader
+from memwatch.scoring.scene import COMPONENTS, DRIFT, RATE
 
 HEIGHT, WIDTH = 24, 32
 """Of a state: the network's picture is twice as large, and each of its cells is 4 × 4 here."""
@@ -149,3 +149,84 @@ def test_states_are_half_the_picture_in_0_to_1() -> None:
     state = RunningScene().push(checks.astype(np.float32), 0.0)
     assert state.shape == (1, HEIGHT, WIDTH)
     np.testing.assert_allclose(state, 0.5)
+
+
+# Following what calm frames show
+
+
+def still(level: float = 0.5) -> SceneMemory:
+    """A scene of one brightness that never changed. (Not centred, which nothing here asks.)"""
+    return SceneMemory(np.full((1, HEIGHT, WIDTH), level, np.float32), np.zeros((0, 1, HEIGHT, WIDTH), np.float32))
+
+
+def lesson(rest: float, calm: float) -> SceneLesson:
+    return SceneLesson(np.full((1, HEIGHT, WIDTH), rest, np.float32), np.full(CELLS, calm, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("rest", "calm", "rate", "by"),
+    [(0.2, 1.0, None, RATE * 0.2), (0.2, 0.5, None, RATE * 0.05), (-0.3, 1.0, 0.5, -0.15), (-0.3, 0.5, 0.4, -0.03)],
+)
+def test_a_lesson_moves_the_mean_by_a_share_of_what_is_new(
+    rest: float, calm: float, rate: float | None, by: float
+) -> None:
+    """The rate, times the square of how calm the place is: half as calm teaches a quarter."""
+    memory = still()
+    taught = memory.taught(lesson(rest, calm), memory, rate)
+    assert level(taught.mean) == pytest.approx(0.5 + by, abs=1e-6)
+    assert taught.mean.dtype == np.float32
+    assert taught.components is memory.components
+    assert level(memory.mean) == 0.5  # the given one is a value
+
+
+def test_a_place_that_looks_odd_teaches_nothing_and_its_neighbours_do() -> None:
+    told = lesson(0.2, 1.0)
+    told.calm[2, 3] = 0
+    mean = still().taught(told, still(), 0.5).mean[0]
+    # Calm is blended from centre to centre: an eighth of a cell off, both ways, 1 - (7/8)² of the others' arrives.
+    np.testing.assert_allclose(mean[9:11, 13:15], 0.5 + 0.1 * (1 - (7 / 8) ** 2), atol=1e-6)
+    np.testing.assert_allclose(mean[9:11, :8], 0.6, atol=1e-6)
+    assert level(still().taught(lesson(0.2, 0.0), still(), 1.0).mean) == 0.5
+
+
+@pytest.mark.parametrize("rest", [0.8, -0.8])
+def test_no_number_of_lessons_takes_the_mean_too_far_from_the_trained_one(rest: float) -> None:
+    memory = anchor = still()
+    for _ in range(50):
+        memory = memory.taught(lesson(rest, 1.0), anchor)
+    assert level(memory.mean) == pytest.approx(0.5 + np.sign(rest) * DRIFT, abs=1e-6)
+
+
+def test_channels_learn_each_their_own_and_all_from_one_map_of_calm() -> None:
+    memory = SceneMemory(np.zeros((3, HEIGHT, WIDTH), np.float32), np.zeros((0, 3, HEIGHT, WIDTH), np.float32))
+    rest = np.stack([np.full((HEIGHT, WIDTH), by, np.float32) for by in (0.1, 0.0, -0.2)])
+    mean = memory.taught(SceneLesson(rest, np.ones(CELLS, np.float32)), memory, 0.5).mean
+    np.testing.assert_allclose(mean.mean(axis=(1, 2)), [0.05, 0.0, -0.1], atol=1e-6)
+
+
+def test_drift_by_hand() -> None:
+    """One cell brighter by 0.3, another darker by 0.2; the root of the mean square is the change itself."""
+    anchor = still()
+    moved = SceneMemory(anchor.mean + blob(2, 3, 0.3) + blob(4, 6, -0.2), anchor.components)
+    drift = moved.drift(anchor)
+    assert drift.shape == CELLS
+    assert (drift[2, 3], drift[4, 6]) == (pytest.approx(0.3, abs=1e-6), pytest.approx(0.2, abs=1e-6))
+    assert drift[0, 0] == 0
+    np.testing.assert_array_equal(anchor.drift(anchor), 0)
+
+
+def test_a_frame_teaches_nothing_before_the_mean_has_settled() -> None:
+    reader, memory = SceneReader(), still()
+    calm = np.ones(CELLS, np.float32)
+    views = [memory.view(reader.read(picture(0.5), 0.25 * index), novelty=False) for index in range(9)]
+    assert [view.lesson(calm) is None for view in views] == [True] * 8 + [False]
+
+
+def test_a_lesson_says_how_the_last_second_differs_from_the_scene_behind() -> None:
+    """Brighter by 0.3 all over is the light, which the scene behind follows; a cell brighter by 0.4 more is new."""
+    reader, memory, calm = SceneReader(), still(0.0), np.ones(CELLS, np.float32)
+    shown = np.repeat(np.repeat(0.3 + blob(2, 3, 0.4), 2, axis=1), 2, axis=2) * 2 - 1
+    told = [memory.view(reader.read(shown, 0.25 * index), novelty=False).lesson(calm) for index in range(9)][-1]
+    assert told is not None
+    assert told.calm is calm
+    np.testing.assert_allclose(told.rest, blob(2, 3, 0.4) - 0.4 / 48, atol=1e-6)
