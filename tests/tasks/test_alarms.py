@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
-from memwatch.tasks.alarms import LEVELS, Trace, _observation, event_levels, events_over, traces
+from memwatch.scoring import LASTS_S
+from memwatch.tasks.alarms import LEVELS, Trace, _observation, event_levels, events_over, lasting_traces, traces
 from memwatch.tasks.footage import Footage
 from tests.tasks.walks import footage, recording
 
@@ -83,3 +84,58 @@ def test_traces_end_where_a_clip_does_and_where_its_time_jumps() -> None:
     assert found[2].recordings.tolist() == [2] * 52 + [3] * 52
     assert found[2].values.tolist() == list(range(104, 208))
     assert found[0].length == pytest.approx(5.1)
+
+
+# What has lasted
+
+
+def lasted(text: str, lasts: float = LASTS_S) -> Trace:
+    """What `traces` makes of a digit a frame, all over the picture, at ten frames a second."""
+    marks = np.array([float(mark) for mark in text.replace(" ", "")], np.float32)
+    one = recording("clip-0", seconds=len(marks) / 10)
+    targets = [(0, i) for i in range(len(marks))]
+    maps = {"prediction": marks[:, None, None] * np.ones((2, 3), np.float32)}
+    (found,) = traces(Footage([one], ["clip-0"]), targets, maps, 0.0, lasts)
+    return found
+
+
+def test_a_spike_lasts_less_than_a_plateau() -> None:
+    """Each frame is 1 - 2^-(0.1 / 0.5) = 0.129 of what has lasted: a spike of 8 comes to 1.04, two seconds of it to
+    nearly all, rising all along."""
+    spike, plateau = lasted(CALM + "8" + CALM), lasted(CALM + "8" * 20 + CALM)
+    assert spike.lasting is not None
+    assert plateau.lasting is not None
+    share = 1 - 0.5 ** (0.1 / LASTS_S)
+    assert spike.values.max() == plateau.values.max() == 8
+    assert spike.lasting[20] == pytest.approx(8 * share, rel=1e-5)
+    np.testing.assert_allclose(plateau.lasting[20:40], 8 * (1 - (1 - share) ** np.arange(1, 21)), rtol=1e-5)
+    assert plateau.lasting.max() > 7 * spike.lasting.max()
+    assert plateau.lasting[40] == 0  # what is no longer odd by itself is let go at once
+
+
+def test_nothing_is_carried_from_one_piece_of_footage_to_the_next() -> None:
+    later = [recording("clip-0"), recording("clip-0", start=60.0)]
+    targets = [(n, i) for n in (0, 1) for i in range(20)]
+    maps = np.full((40, 2, 3), 6, np.float32)
+    maps[:20] = 1
+    first, second = traces(Footage(later, ["clip-0"]), targets, {"prediction": maps}, 0.0, LASTS_S)
+    assert first.lasting is not None
+    assert second.lasting is not None
+    assert (first.lasting[-1], second.lasting[0]) == (1, 6)
+
+
+def test_where_it_does_not_matter_how_long_what_has_lasted_is_the_moment() -> None:
+    found = lasted("0123210", lasts=0.0)
+    assert found.lasting is not None
+    np.testing.assert_array_equal(found.lasting, found.values)
+
+
+def test_lasting_traces_are_of_what_has_lasted_and_else_the_same() -> None:
+    one, unasked = lasted("0" * 5 + "9" * 5), trace("12345")
+    (only,) = lasting_traces([unasked, one])
+    assert one.lasting is not None
+    assert only.values is one.lasting
+    assert (only.clip, only.length) == (one.clip, one.length)
+    assert only.seconds is one.seconds
+    assert event_levels([one], RULE) == pytest.approx([9], rel=0.01)
+    assert event_levels([only], RULE) == pytest.approx([one.lasting[-3]], rel=0.02)  # three frames make an event
