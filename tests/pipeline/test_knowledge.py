@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwatch.model import Model
-from memwatch.pipeline.detector import Detector, _calm
+from memwatch.pipeline.detector import ODD, Detector, _calm
 from memwatch.pipeline.knowledge import QUARANTINE_S, USE_SHARE, Knowledge, Learner, Lesson, Refusals, Updates
 from memwatch.runtime import open_runtime
 from memwatch.scoring import Calibration
@@ -173,9 +173,8 @@ def detecting(made: Model, updates: Updates = Updates.gated) -> Detector:
 
 
 def test_the_odder_a_place_the_less_it_teaches() -> None:
-    grid = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 9.0]], np.float32)
-    np.testing.assert_array_equal(_calm(grid, 4.0), np.array([[1, 0.75, 0.5], [0.25, 0, 0]], np.float32))
-    assert np.isfinite(_calm(grid, 0.0)).all()
+    grid = np.array([[0.0, 1.0, 2.5], [4.0, 5.0, 9.0]], np.float32)
+    np.testing.assert_allclose(_calm(grid), np.array([[1, 0.8, 0.5], [0.2, 0, 0]], np.float32), atol=1e-6)
 
 
 def test_a_lesson_s_calm_falls_where_the_map_rises(made: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,9 +190,9 @@ def test_a_lesson_s_calm_falls_where_the_map_rises(made: Model, monkeypatch: pyt
     told = [(o, lesson.scene) for o, lesson in zip(seen, offers, strict=True) if lesson.scene]
     assert 0 < len(told) < len(seen)  # the running mean settles first
     for observation, scene in told:
-        grid, threshold = observation.map, observation.score.threshold
+        grid = observation.map
         assert grid is not None
-        np.testing.assert_allclose(scene.calm, np.clip(1 - grid / threshold, 0, 1), atol=1e-6)
+        np.testing.assert_allclose(scene.calm, np.clip(1 - grid / ODD, 0, 1), atol=1e-6)
         order = np.argsort(grid.ravel())
         assert (np.diff(scene.calm.ravel()[order]) <= 0).all()
     odd = next(scene for o, scene in told if o.index == 52)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from memwatch.scoring import RunningScene, SceneLesson, SceneMemory, SceneReader
-from memwatch.scoring.scene import COMPONENTS, DRIFT, RATE
+from memwatch.scoring.scene import COMPONENTS, DRIFT, LARGEST, RATE
 
 HEIGHT, WIDTH = 24, 32
 """Of a state: the network's picture is twice as large, and each of its cells is 4 × 4 here."""
@@ -165,12 +165,19 @@ def lesson(rest: float, calm: float) -> SceneLesson:
 
 @pytest.mark.parametrize(
     ("rest", "calm", "rate", "by"),
-    [(0.2, 1.0, None, RATE * 0.2), (0.2, 0.5, None, RATE * 0.05), (-0.3, 1.0, 0.5, -0.15), (-0.3, 0.5, 0.4, -0.03)],
+    [
+        (0.02, 1.0, None, RATE * 0.02),
+        (0.02, 0.5, None, RATE * 0.005),
+        (-0.03, 1.0, 0.5, -0.015),
+        (-0.03, 0.5, 0.4, -0.003),
+        (0.3, 1.0, 0.5, 0.5 * LARGEST),
+        (-0.3, 0.5, 0.4, -0.1 * LARGEST),
+    ],
 )
 def test_a_lesson_moves_the_mean_by_a_share_of_what_is_new(
     rest: float, calm: float, rate: float | None, by: float
 ) -> None:
-    """The rate, times the square of how calm the place is: half as calm teaches a quarter."""
+    """The rate, times the square of how calm the place is: half as calm teaches a quarter. And of so much at most."""
     memory = still()
     taught = memory.taught(lesson(rest, calm), memory, rate)
     assert level(taught.mean) == pytest.approx(0.5 + by, abs=1e-6)
@@ -180,28 +187,28 @@ def test_a_lesson_moves_the_mean_by_a_share_of_what_is_new(
 
 
 def test_a_place_that_looks_odd_teaches_nothing_and_its_neighbours_do() -> None:
-    told = lesson(0.2, 1.0)
+    told = lesson(0.04, 1.0)
     told.calm[2, 3] = 0
     mean = still().taught(told, still(), 0.5).mean[0]
     # Calm is blended from centre to centre: an eighth of a cell off, both ways, 1 - (7/8)² of the others' arrives.
-    np.testing.assert_allclose(mean[9:11, 13:15], 0.5 + 0.1 * (1 - (7 / 8) ** 2), atol=1e-6)
-    np.testing.assert_allclose(mean[9:11, :8], 0.6, atol=1e-6)
-    assert level(still().taught(lesson(0.2, 0.0), still(), 1.0).mean) == 0.5
+    np.testing.assert_allclose(mean[9:11, 13:15], 0.5 + 0.02 * (1 - (7 / 8) ** 2), atol=1e-6)
+    np.testing.assert_allclose(mean[9:11, :8], 0.52, atol=1e-6)
+    assert level(still().taught(lesson(0.04, 0.0), still(), 1.0).mean) == 0.5
 
 
 @pytest.mark.parametrize("rest", [0.8, -0.8])
 def test_no_number_of_lessons_takes_the_mean_too_far_from_the_trained_one(rest: float) -> None:
     memory = anchor = still()
-    for _ in range(50):
+    for _ in range(300):
         memory = memory.taught(lesson(rest, 1.0), anchor)
     assert level(memory.mean) == pytest.approx(0.5 + np.sign(rest) * DRIFT, abs=1e-6)
 
 
 def test_channels_learn_each_their_own_and_all_from_one_map_of_calm() -> None:
     memory = SceneMemory(np.zeros((3, HEIGHT, WIDTH), np.float32), np.zeros((0, 3, HEIGHT, WIDTH), np.float32))
-    rest = np.stack([np.full((HEIGHT, WIDTH), by, np.float32) for by in (0.1, 0.0, -0.2)])
+    rest = np.stack([np.full((HEIGHT, WIDTH), by, np.float32) for by in (0.01, 0.0, -0.02)])
     mean = memory.taught(SceneLesson(rest, np.ones(CELLS, np.float32)), memory, 0.5).mean
-    np.testing.assert_allclose(mean.mean(axis=(1, 2)), [0.05, 0.0, -0.1], atol=1e-6)
+    np.testing.assert_allclose(mean.mean(axis=(1, 2)), [0.005, 0.0, -0.01], atol=1e-6)
 
 
 def test_drift_by_hand() -> None:
