@@ -66,7 +66,7 @@ class Prediction:
     frame: NDArray[np.float32]
     """(C, h, w) in [-1, 1]."""
     distance: Grid
-    """(h', w'), each feature's squared distance to its nearest memory item, >= 0."""
+    """(h', w'), how far each feature is from what the memory knows, >= 0, as its kind of memory measures it."""
     oddity: NDArray[np.float32] | None
     """(K, h/8, w/8), the head's logits that something here is unlike this scene: one for each of ANSWERS, or a single
     one; None without a head, and where the head wants to know the scene and the clip does not say."""

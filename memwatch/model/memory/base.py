@@ -42,7 +42,8 @@ class Read:
     decoder_input: Tensor
     """(B, decoder_channels, h, w)."""
     distance: Tensor
-    """(B, h, w), squared distance of each place to what the memory knows, >= 0; zeros where there is no memory."""
+    """(B, h, w), how far each place is from what the memory knows, >= 0: but for the students a squared distance of unit
+    vectors. Zeros where there is no memory."""
     skips: tuple[Tensor, ...] = ()
     """What the decoder gets in the skips' place: the skips themselves, unless the memory lies on them."""
     trace: dict[str, Tensor] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class Memory(nn.Module, ABC):
 
 
 class NoMemory(Memory):
-    """Plain future-frame prediction: the baseline (Liu et al., CVPR 2018, without its flow and adversary)."""
+    """Plain prediction; with skips the baseline of Liu et al., CVPR 2018, without its flow and adversary."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
