@@ -129,7 +129,7 @@ def _exemplars(
 ) -> NDArray[np.uint8] | None:
     if (found := tensors.get("exemplars")) is None:
         return None
-    fits = found.dtype == torch.uint8 and found.ndim == 4 and found.shape[1] == config.channels
+    fits = found.dtype == torch.uint8 and found.ndim == 4 and found.shape[1] == config.channels and found.numel() > 0
     if not fits or "items" not in state or len(found) != len(state["items"]):
         raise UsageError(f"{path}: the pictures of its memory do not fit its description", "train the model anew")
     return np.asarray(found.numpy())
