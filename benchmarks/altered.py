@@ -81,7 +81,8 @@ def shadow(picture: Pixels, seconds: float) -> Pixels:
     half a minute to become so deep."""
     height, width = picture.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    inside = 1 / (1 + np.exp((x + 0.35 * y - 0.55 * width) / np.float32(2.5)))
+    outside = (x + 0.35 * y - 0.55 * width) / np.float32(2.5)
+    inside = 1 / (1 + np.exp(np.minimum(outside, np.float32(80))))
     return picture * (1 - np.float32(0.4 * _ramp(seconds, 30.0)) * inside)[..., None]
 
 
