@@ -132,6 +132,43 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_pictures_of_the_items_are_kept_and_make_no_other_model(tmp_path: Path) -> None:
+    made, path = tiny.model(), tmp_path / "model.safetensors"
+    bare = made.id
+    made.exemplars = np.random.default_rng(0).integers(0, 255, (5, 1, 8, 8), np.uint8)
+    assert made.id == bare
+    save_model(made, path)
+    back = load_model(path)
+    assert back.exemplars is not None
+    assert back.exemplars.dtype == np.uint8
+    np.testing.assert_array_equal(back.exemplars, made.exemplars)
+    assert back.id == bare
+    back.exemplars = None
+    save_model(back, path)
+    assert load_model(path).exemplars is None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (torch.zeros(4, 1, 8, 8, dtype=torch.uint8), "pictures of its memory do not fit"),
+        (torch.zeros(5, 3, 8, 8, dtype=torch.uint8), "pictures of its memory do not fit"),
+        (torch.zeros(5, 8, 8, dtype=torch.uint8), "pictures of its memory do not fit"),
+        (torch.zeros(5, 1, 8, 0, dtype=torch.uint8), "pictures of its memory do not fit"),
+        (torch.zeros(5, 1, 8, 8), "another kind"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(tuple(value.shape)),
+)
+def test_pictures_of_other_items_are_refused(made: Model, tmp_path: Path, value: torch.Tensor, said: str) -> None:
+    assert said in refused(tmp_path / "bad.safetensors", rewritten(made, tensors={"exemplars": value}))
+
+
+def test_pictures_in_a_model_without_items_are_refused(tmp_path: Path) -> None:
+    bare = tiny.model(memory="none", head_width=0)
+    data = rewritten(bare, tensors={"exemplars": torch.zeros(5, 1, 8, 8, dtype=torch.uint8)})
+    assert "pictures of its memory do not fit" in refused(tmp_path / "bad.safetensors", data)
+
+
 # What is no model
 
 
