@@ -5,9 +5,9 @@ true frames x from predicted ones x̂, and the predictor learns to be taken for 
 * the predictor minimises rec + λ_adv · (-log D(x̂)) + λ_ali ‖f_D(x) - f_D(x̂)‖², f_D an inner feature of D.
 
 D has an optimiser of its own. It is part of a checkpoint, since a resumed training needs it, and of no model file: it
-judges, it is not judged with. Ours: the alignment's square, and means instead of sums, as in the prediction's error, so that the weights hold for
-every size of picture; D answers for each place; the predictor raises log D(x̂) instead of lowering log(1 - D(x̂)),
-whose gradient dies when D is sure.
+judges, it is not judged with. Ours: the alignment's square, and means instead of sums, as in the prediction's error, so
+that the weights hold for every size of picture; D answers for each place; the predictor raises log D(x̂) instead of
+lowering log(1 - D(x̂)), whose gradient dies when D is sure.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ numbers, which the memory keeps. A task gives two halves of footage:
 * outer: L(θ1) on the other half trains θ0 and α, through the inner step (second order), and all else as usual;
 * at a new scene: the same inner step, once, with the gradient averaged over K frames, θ1 being the new weights.
 
-Ours: the last convolution alone, where the paper has the three of its head; a task is a batch of one camera's moments, where the paper has a segment of one of many videos; only some steps
-are such tasks, the others are ordinary; ordinary adaptation follows the fast step, where the paper keeps θ1 as it is;
-α starts larger (`STEP_SIZE` in the memory's file).
+Ours: the last convolution alone, where the paper has the three of its head; a task is a batch of one camera's moments,
+where the paper has a segment of one of many videos; only some steps are such tasks, the others are ordinary; ordinary
+adaptation follows the fast step, where the paper keeps θ1 as it is; α starts larger (`STEP_SIZE` in the memory's file).
 """
 
 from __future__ import annotations

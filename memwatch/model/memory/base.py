@@ -42,8 +42,8 @@ class Read:
     decoder_input: Tensor
     """(B, decoder_channels, h, w)."""
     distance: Tensor
-    """(B, h, w), how far each place is from what the memory knows, >= 0: but for the students a squared distance of unit
-    vectors. Zeros where there is no memory."""
+    """(B, h, w), how far each place is from what the memory knows, >= 0: a squared distance of unit vectors (students
+    have a measure of their own). Zeros where there is no memory."""
     skips: tuple[Tensor, ...] = ()
     """What the decoder gets in the skips' place: the skips themselves, unless the memory lies on them."""
     trace: dict[str, Tensor] = field(default_factory=dict)

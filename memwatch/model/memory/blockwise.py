@@ -6,8 +6,9 @@ A map c × h × w is divided by rates (r_h, r_w, r_c) into blocks, each flattene
 put back in place, *replace* the map. Fine blocks copy what is odd, coarse ones lose what is normal: the rate is the
 knob. One such memory lies on every skip and on the deepest features, so that no skip re-opens the way around it.
 
-The paper is about pictures; we know of no figures for videos, nor its numbers of items and rates. Ours: a temperature (cosines of a softmax without one read nearly the mean item, whatever N), and the same norm for the block
-that is handed on as for the one that came, since a cosine knows no length.
+The paper is about pictures; we know of no figures for videos, nor its numbers of items and rates. Ours: a temperature
+(cosines of a softmax without one read nearly the mean item, whatever N), and the same norm for the block that is handed
+on as for the one that came, since a cosine knows no length.
 """
 
 from __future__ import annotations

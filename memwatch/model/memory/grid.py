@@ -9,10 +9,11 @@ What is normal lies on learned grids, sampled between their nodes, so that the m
 * refinement: S = 0.3 · [mse(f, q) small] + 0.7 · cosine(f, q), and q̂ = S q + (1 - S) f goes on;
 * jitter of the local points in training; loss: the mean squared q̂ - q.
 
-Two numbers a position is the whole bottleneck: it cannot be copied through. Ours: the encoder learns with it, so as the target
-its features get no gradient from this loss (through their points they do); "small" is under a high quantile of the error in training
-(10, the authors' constant, is in units of their backbone); sampling pads with the border (with zeros, a point near the
-edge would be half of nothing); the global grid is kept at a few cells and stretched; fewer fusing layers.
+Two numbers a position is the whole bottleneck: it cannot be copied through. Ours: the encoder learns with it, so as the
+target its features get no gradient from this loss (through their points they do); "small" is under a high quantile of
+the error in training (10, the authors' constant, is in units of their backbone); sampling pads with the border (with
+zeros, a point near the edge would be half of nothing); the global grid is kept at a few cells and stretched; fewer
+fusing layers.
 """
 
 from __future__ import annotations

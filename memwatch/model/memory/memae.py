@@ -8,9 +8,9 @@ M items m_i are weights, learned by gradient and fixed afterwards. Every positio
 * entropy (eq. 9): mean over queries of -Σ ŵ_i log ŵ_i, weighted 0.0002.
 
 Ours: a temperature τ, for with τ = 1 hundreds of cosines have nearly equal weights, of which a threshold of a few times
-1/M lets none pass (the authors' code takes inner products instead); λ is a multiple of 1/M; a row that the shrinkage empties keeps its best item, because an
-empty one passes no gradient and the entropy rewards it; prediction from frames before instead of 16 frames at once, so
-that the score looks at nothing later. Skips, if any, stay as they are.
+1/M lets none pass (the authors' code takes inner products instead); λ is a multiple of 1/M; a row that the shrinkage
+empties keeps its best item, because an empty one passes no gradient and the entropy rewards it; prediction from frames
+before instead of 16 frames at once, so that the score looks at nothing later. Skips, if any, stay as they are.
 """
 
 from __future__ import annotations
