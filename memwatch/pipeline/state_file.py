@@ -125,4 +125,4 @@ def check_model(state: CameraState, path: Path, *, model: str, memory: str) -> N
 
 
 def _unfit(path: Path, what: str) -> UsageError:
-    return UsageError(f"{path}: {what}", "name another file, or delete it: watching begins a new one")
+    return UsageError(f"{path}: {what}", "name another file: watching begins a new one")

@@ -221,8 +221,10 @@ class Calibration:
         }
 
     def with_lasting(self, grid: Grid, lasting: Grid) -> Grid:
-        """A map together with what has lasted of it, on the scale on which that one's threshold is the same."""
-        return np.asarray(np.maximum(grid, lasting * np.float32(self.scales[LASTS])), dtype=np.float32)
+        """A map together with what has lasted of it, on the scale on which that one's threshold is the same. Under it the
+        share of the threshold counts squared: what lasts half as long as an alarm must is no half of one."""
+        share = lasting * np.float32(self.scales[LASTS] / self.threshold)
+        return np.asarray(np.maximum(grid, np.float32(self.threshold) * np.square(share)), dtype=np.float32)
 
     def map(self, rarity: dict[str, Grid]) -> Grid:
         """What all cues say together, from each one's `rarity`: one map (gh, gw).
