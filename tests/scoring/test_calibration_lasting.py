@@ -54,6 +54,12 @@ def test_what_lasts_reaches_the_threshold_at_its_own() -> None:
     np.testing.assert_array_equal(np.delete(grid.ravel(), 2 * 8 + 3), np.float32(own))
 
 
+def test_half_of_its_threshold_is_a_quarter_of_the_map_s() -> None:
+    calibration, nothing = lasting(), np.zeros((6, 8), np.float32)
+    had = np.full((6, 8), RATES[LASTS].level(0.5) / 2, np.float32)
+    np.testing.assert_allclose(calibration.with_lasting(nothing, had), calibration.threshold / 4, rtol=1e-5)
+
+
 def test_another_budget_moves_both() -> None:
     one = lasting()
     lax = one.at(100)
