@@ -31,6 +31,10 @@ LATEST = 253_402_300_800.0
 Arrays = dict[str, NDArray[np.float32]]
 
 
+class NotAStateError(UsageError):
+    """A sound file of something else, which must not be touched."""
+
+
 @dataclass(frozen=True, slots=True)
 class CameraState:
     """One camera's knowledge as it is kept, and what became of it so far."""
@@ -94,8 +98,10 @@ def load_state(path: Path) -> CameraState:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError):  # the last two: kinds numpy has not
         raise _unfit(path, "not a state file, or cut short") from None
+    if text is None:
+        raise NotAStateError(f"{path}: not a state file", "name another file: watching begins a new one")
     try:
-        told: dict[str, Any] = json.loads(text or "")
+        told: dict[str, Any] = json.loads(text)
         found = told.pop("format")
         if isinstance(found, int) and found > FORMAT:
             raise UsageError(f"{path}: made by a newer version of memwatch", "update memwatch, or name another file")

@@ -9,7 +9,7 @@ from pathlib import Path
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.pipeline import Detector
 from memwatch.pipeline.knowledge import Knowledge, Refusals
-from memwatch.pipeline.state_file import CameraState, check_model, load_state, save_state, to_arrays
+from memwatch.pipeline.state_file import CameraState, NotAStateError, check_model, load_state, save_state, to_arrays
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.session import Loaded
 
@@ -73,6 +73,8 @@ class StateKeeper:
             check_model(state, self.path, model=model.id, memory=model.config.memory)
             self.knowledge = state.to_knowledge(self._loaded.runtime, self._loaded.calibration, self.path)
             self._state = replace(state, camera=camera)
+        except NotAStateError:
+            raise
         except UsageError as error:
             aside = self.path.with_name(self.path.name + ".refused")
             self._progress.note(f"{error.message}; the memory starts as trained, the file is kept as {aside}")

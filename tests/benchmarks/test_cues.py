@@ -71,8 +71,8 @@ def test_of_two_cues_the_other_is_left_as_it_is(loaded: Loaded) -> None:
 
 
 def test_false_alarms_are_events_and_footage_adds_up(loaded: Loaded, tmp_path: Path) -> None:
-    """Two clips: an ordinary one, and one that turns to its negative for two seconds; the threshold is just over the
-    ordinary one's scores."""
+    """Two clips: an ordinary one, and one that turns to its negative for two seconds; the threshold is over the
+    ordinary one's scores (which are a little others with another threshold: less or more teaches)."""
     calm = film(60, seed=11, colour=False)
     odd = [255 - frame if 30 <= index < 50 else frame for index, frame in enumerate(calm)]
     paths = [str(video(tmp_path / f"{name}.mp4", frames)) for name, frames in (("calm", calm), ("odd", odd))]
@@ -80,7 +80,7 @@ def test_false_alarms_are_events_and_footage_adds_up(loaded: Loaded, tmp_path: P
     seen = CueSeries(loaded.calibration)
     with open_source(paths[0]) as source:
         run_session(source, loaded.detector(learn=True), sinks=(seen,))
-    strict = replace(loaded, calibration=replace(loaded.calibration, threshold=1.01 * max(seen.scores)))
+    strict = replace(loaded, calibration=replace(loaded.calibration, threshold=1.2 * max(seen.scores)))
 
     ordinary, both = false_alarms(strict, paths[:1]), false_alarms(strict, paths)
 

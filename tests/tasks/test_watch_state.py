@@ -83,8 +83,9 @@ def test_the_second_time_begins_with_what_the_first_has_learned(
 ) -> None:
     """Without learning on, what is kept is what was read, bit for bit; and scores are not those of a fresh start."""
     path = tmp_path / "yard.state"
-    run(colour_model, halves[0], state=path, rate=1.0)
+    run(colour_model, halves[0], state=path)
     before = load_state(path)
+    assert before.taken > 0
     frozen, _ = run(colour_model, halves[1], state=path, learn=False, out=tmp_path / "known")
     after = load_state(path)
     assert frozen.tally.learned == 0
