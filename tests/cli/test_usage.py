@@ -25,7 +25,7 @@ from tests.conftest import ROOT, Memwatch
         ("watch clip.mp4 --modl m", "--model"),
         ("watch clip.mp4 --model m --rate 2", "--rate"),
         ("watch clip.mp4 --model m --fps 0", "--fps"),
-        ("train a --out b --preset bse", "'small', 'base', 'plain', 'paper'"),
+        ("train a --out b --preset bse", "'small', 'base', 'predictor', 'plain', 'paper'"),
         ("train a --out b --minutes 1 --steps 2", "not both"),
         ("train a --out b --seed one", "--seed"),
         ("evaluate d --model m --format csv", "'auto', 'table', 'json'"),
