@@ -223,7 +223,7 @@ class Calibration:
     def with_lasting(self, grid: Grid, lasting: Grid) -> Grid:
         """A map together with what has lasted of it, on the scale on which that one's threshold is the same. Its share
         of the threshold counts squared, so that what has lasted half as much as an alarm must hardly counts."""
-        share = lasting * np.float32(self.scales[LASTS] / self.threshold)
+        share = lasting * np.float32(self.scales[LASTS] / max(self.threshold, LEAST_LEVEL))
         return np.asarray(np.maximum(grid, np.float32(self.threshold) * np.square(share)), dtype=np.float32)
 
     def map(self, rarity: dict[str, Grid]) -> Grid:
