@@ -19,10 +19,9 @@ from pathlib import Path
 from benchmarks import baselines
 from benchmarks.cues import cue_rows, false_alarms
 from benchmarks.page import page
-from benchmarks.results import Job, Record, code_id, done, key_of, measure
+from benchmarks.results import Job, Record, code_id, done, key_of, measure, publish
 from benchmarks.scenes import Scene, draw, footage_id, labelled_clips, scenes
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.files import write_text
 from memwatch.tasks.evaluate import evaluate
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import load
@@ -36,26 +35,22 @@ BASELINES = tuple(f"benchmarks/{name}.py" for name in ("baselines", "figures", "
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    try:
-        models = _Models(_given(options.model), _given(options.plain), _given(options.paper))
-        found = scenes(options.data, options.scenes or options.work / "scenes", unseen_minutes=options.normal_minutes)
-        chosen = [scene for scene in found if not options.only or scene.name in options.only]
-        if not chosen:
-            raise UsageError(f"no scene {', '.join(options.only)}", f"known: {', '.join(s.name for s in found)}")
-        records: list[Record] = []
-        for scene in found:
-            if scene in chosen:
-                _prepare(scene, models, options)
-            records += _records(scene, models, options, now=scene in chosen)
-        text = page(records, command=_command(options))
-    except MemwatchError as error:
-        print(f"bench-accuracy: {error.line()}", file=sys.stderr)
-        return error.code
-    if options.out:
-        write_text(options.out, text)
-    else:
-        print(text, end="")
-    return 0
+    return publish("bench-accuracy", lambda: _page(options), options.out)
+
+
+def _page(options: argparse.Namespace) -> str:
+    """The page, once all that it needs is there."""
+    models = _Models(_given(options.model), _given(options.plain), _given(options.paper))
+    found = scenes(options.data, options.scenes or options.work / "scenes", unseen_minutes=options.normal_minutes)
+    chosen = [scene for scene in found if not options.only or scene.name in options.only]
+    if not chosen:
+        raise UsageError(f"no scene {', '.join(options.only)}", f"known: {', '.join(s.name for s in found)}")
+    records: list[Record] = []
+    for scene in found:
+        if scene in chosen:
+            _prepare(scene, models, options)
+        records += _records(scene, models, options, now=scene in chosen)
+    return page(records, command=_command(options))
 
 
 def jobs(

@@ -20,12 +20,11 @@ import numpy as np
 
 from benchmarks.altered import BEGIN, CASES, THINGS, Case, draw_case
 from benchmarks.drift_page import page
-from benchmarks.results import Job, code_id, done, key_of, measure
+from benchmarks.results import Job, code_id, done, key_of, measure, publish
 from benchmarks.scenes import FPS, draw, drawn, footage_id
 from memwatch.config import EventConfig
-from memwatch.errors import MemwatchError, UsageError
+from memwatch.errors import UsageError
 from memwatch.events import EventBuilder
-from memwatch.files import write_text
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.sinks import Sink
 from memwatch.tasks.progress import Silent
@@ -130,30 +129,27 @@ def footage(scene: str, case: Case, work: Path) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
+    return publish("bench-drift", lambda: _page(options), options.out)
+
+
+def _page(options: argparse.Namespace) -> str:
+    """The page, once all that it needs is there."""
     cases = [case for case in CASES if not options.only or case.name in options.only]
-    try:
-        given = _given(options.model)
-        records = []
-        for scene in given or THINGS:
-            for case in cases:
-                if not (path := footage(scene, case, options.work)).exists():
-                    _say(f"{scene}: drawing {case.name}")
-                    draw_case(scene, case, path)
-            model = given.get(scene) or _trained(scene, options)
-            for job in jobs(scene, model, options.work, cases):
-                if not done(job, options.work):
-                    _say(f"{scene}: {job.name}")
-                records.append(measure(job, options.work))
-        models = "".join(f" --model {scene}={file.name}" for scene, file in given.items())
-        text = page(records, cases, command=f"python -m benchmarks.drift{models}")
-    except MemwatchError as error:
-        print(f"bench-drift: {error.line()}", file=sys.stderr)
-        return error.code
-    if options.out:
-        write_text(options.out, text)
-    else:
-        print(text, end="")
-    return 0
+    given = _given(options.model)
+    records = []
+    for scene in given or THINGS:
+        for case in cases:
+            if not (path := footage(scene, case, options.work)).exists():
+                _say(f"{scene}: drawing {case.name}")
+                draw_case(scene, case, path)
+        model = given.get(scene) or _trained(scene, options)
+        for job in jobs(scene, model, options.work, cases):
+            if not done(job, options.work):
+                _say(f"{scene}: {job.name}")
+            records.append(measure(job, options.work))
+    models = "".join(f" --model {scene}={file.name}" for scene, file in given.items())
+    only = "".join(f" --only {name}" for name in options.only)
+    return page(records, cases, command=f"python -m benchmarks.drift{models}{only}")
 
 
 def _given(pairs: Sequence[str]) -> dict[str, Path]:

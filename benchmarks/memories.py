@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.figures import Series, figures
 from benchmarks.memories_page import page
 from benchmarks.memory_read import read_figures
-from benchmarks.results import ROOT, Job, Record, done, key_of, measure
+from benchmarks.results import ROOT, Job, Record, done, key_of, measure, publish
 from benchmarks.scenes import FPS, TEST_SEED, TRAIN_SEED, LabelledClip, Scene, footage_id, labelled_clips, ped2
 from memwatch.config import MEMORIES
 from memwatch.errors import MemwatchError, UsageError
@@ -113,25 +113,21 @@ def _peak(cues: dict[str, NDArray[np.float16]], names: Sequence[str]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    try:
-        scenes = _scenes(options)
-        answers = _given(options.answers)
-        records: list[Record] = []
-        for scene in scenes:
-            for seed in options.seeds if scene.name == "ped2" else options.seeds[:1]:
-                head = answers.get(scene.name, [])
-                for memory in options.memory or MEMORIES:
-                    found = _measured(scene, memory, seed, head[seed % len(head)] if head else None, options)
-                    records += [found] if found else []
-        text = page(records, command=_command(options))
-    except MemwatchError as error:
-        print(f"bench-memories: {error.line()}", file=sys.stderr)
-        return error.code
-    if options.out:
-        write_text(options.out, text)
-    else:
-        print(text, end="")
-    return 0
+    return publish("bench-memories", lambda: _page(options), options.out)
+
+
+def _page(options: argparse.Namespace) -> str:
+    """The page, once all that it needs is there."""
+    scenes = _scenes(options)
+    answers = _given(options.answers)
+    records: list[Record] = []
+    for scene in scenes:
+        for seed in options.seeds if scene.name == "ped2" else options.seeds[:1]:
+            head = answers.get(scene.name, [])
+            for memory in options.memory or MEMORIES:
+                found = _measured(scene, memory, seed, head[seed % len(head)] if head else None, options)
+                records += [found] if found else []
+    return page(records, command=_command(options))
 
 
 def _measured(

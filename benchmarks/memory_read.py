@@ -14,14 +14,13 @@ from torch import Tensor
 from memwatch.model import Model, Read
 from memwatch.runtime import open_runtime
 from memwatch.tasks.footage import Footage, read_footage
+from memwatch.tasks.memory import LEAST_USED
 from memwatch.tasks.progress import Silent
 
 FRAMES = 160
 """Held-out frames looked at, spread evenly."""
 BATCH = 8
 TIMED = 40
-HARDLY = 0.1
-"""Of an even share of the picture: an item that is the nearest to less is hardly in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _weights(found: list[Tensor]) -> dict[str, float | int | None]:
         "items": rows.shape[1],
         "read_perplexity": float(torch.exp(_entropy(rows).mean())),
         "use_perplexity": float(torch.exp(_entropy(use))),
-        "used": int((use >= HARDLY / rows.shape[1]).sum()),
+        "used": int((use >= LEAST_USED / rows.shape[1]).sum()),
     }
 
 

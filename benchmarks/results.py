@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from memwatch.errors import MemwatchError
 from memwatch.files import write_text
 
 ROOT = Path(__file__).parent.parent
@@ -72,6 +74,20 @@ def measure(job: Job, work: Path) -> Record:
     }
     write_text(job.path(work), json.dumps(record, indent=1, allow_nan=False) + "\n")
     return record
+
+
+def publish(bench: str, made: Callable[[], str], out: Path | None) -> int:
+    """Write the page that `made` makes to `out`, or print it; the exit code, with one line where it could not be."""
+    try:
+        text = made()
+    except MemwatchError as error:
+        print(f"{bench}: {error.line()}", file=sys.stderr)
+        return error.code
+    if out:
+        write_text(out, text)
+    else:
+        print(text, end="")
+    return 0
 
 
 def key_of(*facts: str) -> str:

@@ -82,7 +82,7 @@ class SceneLesson:
     rest: State
     """How the mean of the last second differs from the scene behind, of a brightness of 1."""
     calm: Grid
-    """(h/8, w/8), 0 where it looks as odd as an anomaly, 1 where it doesn't at all."""
+    """(h/8, w/8), 0 where it looks too odd to teach, 1 where it doesn't look odd at all."""
 
 
 @dataclass(frozen=True, slots=True)

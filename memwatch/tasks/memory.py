@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,7 @@ class MemoryReport:
             "saved": iso(state.saved),
             "frozen": state.frozen,
             "lessons": state.taken,
-            "refused": {
-                "anomalous": state.refused.anomalous,
-                "irregular": state.refused.irregular,
-                "quarantined": state.refused.quarantined,
-            },
+            "refused": asdict(state.refused),
             "undone": state.undone,
             "items_used": self.used,
             "use": None if use is None else [round(float(share), 5) for share in use],
