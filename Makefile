@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/installed-$(shell printf '%s' '$(TORCH) $(TORCH_FLAGS)' | cat - requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEMO := runs/demo
 
-.PHONY: help install lock lint format test test-slow test-browser demo bench-accuracy bench-memories bench-drift clean
+.PHONY: help install lock lint format test test-slow test-live test-browser demo bench-accuracy bench-memories bench-drift clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1: \2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s: 2>/dev/null || \
@@ -68,7 +68,7 @@ $(STAMP):
 lock: $(STAMP)  ## compile requirements.lock anew from pyproject.toml (minutes; needs Python 3.11)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "memwatch: the lock is compiled on Python 3.11: make clean, then make lock PYTHON=python3.11")'
 	@echo '$(firstword $(TORCH))' > $(VENV)/torch.in
-	$(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashes --extra dev \
+	$(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashes --extra dev --extra live \
 	  --build-deps-for editable --unsafe-package torch --constraint $(VENV)/torch.in --no-header --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 	  --output-file $(VENV)/lock.txt pyproject.toml
@@ -91,6 +91,10 @@ test: $(STAMP)  ## every test but the slow ones
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-live: $(STAMP)  ## cameras, broker, metrics and page with real parts, which are installed where that is possible
+	@sh tests/live/parts.sh
+	@$(BIN)/python -m pytest -m live tests/live
 
 test-browser: $(STAMP)  ## the report's page in a real browser (needs Chromium)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -124,15 +124,22 @@ def score(
 
 @app.command()
 def watch(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="SOURCE", help="Video file, folder of frames, rtsp:// or http:// URL, usb:0."),
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE", help="rtsp:// or http:// URLs, usb:0, recordings, or one cameras.toml."),
     ],
-    model: Model,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Model file made by train.", metavar="FILE")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for marked clip, scores, events and timeline.", metavar="DIR"),
+        typer.Option("--out", help="Of one source: marked clip, scores, events, timeline.", metavar="DIR"),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Keep events, their clips and what is learned here.", metavar="DIR"),
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Show a page at http://127.0.0.1:8765.")] = False,
     learn: Learn = True,
     rate: Annotated[
         float | None,
@@ -142,7 +149,10 @@ def watch(
         Path | None,
         typer.Option("--state", help="Keep what the memory learned in this file, and go on from it.", metavar="FILE"),
     ] = None,
-    fps: Fps = None,
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", min=0.1, max=1000, metavar="RATE", help="Frames a second to score; a folder's own rate."),
+    ] = None,
     duration: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
@@ -150,39 +160,62 @@ def watch(
     min_size: MinSize = 0.0,
     max_size: MaxSize = 100.0,
 ) -> int:
-    """Watch a camera or a recording and print its events.
+    """Watch cameras or recordings and print their events.
 
-    Events are NDJSON on stdout: one object a line, the same id again is an update.
+    Events and states are NDJSON on stdout: one object a line, the same id again is an update. Cameras are watched until
+    they are stopped: a camera that is lost is tried again for ever.
 
     \b
     Example:
-      memwatch watch rtsp://camera/stream --model models/yard.safetensors --no-learn > events.ndjson
+      memwatch watch rtsp://camera/stream --model models/yard.safetensors --data events --serve
+      memwatch watch cameras.toml
     """
-    from memwatch.tasks.watch import watch as task
+    from memwatch.tasks.live import is_one_session, watch_cameras
+    from memwatch.tasks.watch import watch as watch_one
 
     # On a terminal the events themselves are drawn there: a bar would be torn by every one of them.
     listener = console.progress(bar=not sys.stdout.isatty())
     try:
-        report = task(
-            source,
-            model=model,
-            out=out,
-            learn=learn,
-            rate=rate,
-            state=state,
-            fps=fps,
-            duration=duration,
-            per_day=per_day,
-            sizes=_sizes(min_size, max_size),
-            stream=sys.stdout,
-            progress=listener,
-        )
+        if is_one_session(sources, out=out, state=state, rate=rate, data=data, serve=serve):
+            report: Any = watch_one(
+                sources[0],
+                model=model,
+                out=out,
+                learn=learn,
+                rate=rate,
+                state=state,
+                fps=fps,
+                duration=duration,
+                per_day=per_day,
+                sizes=_sizes(min_size, max_size),
+                stream=sys.stdout,
+                progress=listener,
+            )
+        else:
+            typed = {
+                "learn": (learn, True), "fps": (fps, None), "false_alarms_per_day": (per_day, None),
+                "min_size_percent": (min_size, 0.0), "max_size_percent": (max_size, 100.0),
+            }  # fmt: skip
+            report = watch_cameras(
+                sources,
+                model=model,
+                data=data,
+                overrides={key: value for key, (value, usual) in typed.items() if value != usual},
+                serve=serve,
+                duration=duration,
+                stream=sys.stdout,
+                progress=listener,
+            )
     except KeyboardInterrupt as stop:
         if not asked_to_stop(stop):
             raise
         return EXIT_DONE  # a service that was asked to stop, and has closed its events, has done its work
     console.print_table(report.rows(), sys.stderr)  # stdout has the events
-    return report.exit_code
+    if stop := getattr(report, "stopped", None):
+        if not asked_to_stop(stop):
+            raise stop
+        return EXIT_DONE
+    return int(report.exit_code)
 
 
 @app.command()

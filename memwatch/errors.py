@@ -36,4 +36,9 @@ class UsageError(MemwatchError):
 
 
 class SourceError(MemwatchError):
-    """A source of frames that can't be opened or read."""
+    """A source of frames that can't be opened or read. `reason` says why in a word, for machines: one of those of
+    `camera_lost` in docs/events.md."""
+
+    def __init__(self, message: str, remedy: str = "", *, reason: str = "unknown") -> None:
+        super().__init__(message, remedy)
+        self.reason = reason

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from memwatch.errors import MemwatchError
+from memwatch.errors import MemwatchError, UsageError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -56,3 +59,27 @@ def write_figure(figure: Any, path: Path, *, dpi: int = 150) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     write_bytes(path, buffer.getvalue())
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold `folder`, made if need be, for this process alone. Raises UsageError naming the process that has it."""
+    path = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = path.open("a+")
+    except OSError as error:
+        raise write_error(folder, error) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise UsageError(
+                f"{folder}: in use by process {file.read().strip() or 'unknown'}",
+                "stop that one, or name another folder",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -61,7 +62,9 @@ def run(command: Command, argv: Sequence[str]) -> int:
             if debug and not isinstance(error, (KeyboardInterrupt, SystemExit)):
                 traceback.print_exc()
     _abandon_broken_stdout()
-    return _after_signals(code, received)
+    code = _after_signals(code, received)
+    _leave_readers_behind(code)
+    return code
 
 
 def without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
@@ -91,6 +94,16 @@ def listening() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_readers_behind(code: int) -> None:
+    """End the process here if a camera's reader is stuck in a read: it would come back while the interpreter is being
+    taken down, and abort it."""
+    if any(thread.daemon and thread.name.startswith("camera") for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
 
 
 def _after_signals(code: int, received: Sequence[int]) -> int:

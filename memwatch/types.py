@@ -43,6 +43,21 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class StateEvent:
+    """What became of a camera, in its place among the camera's frames."""
+
+    source: str
+    kind: str
+    """camera_connecting, camera_back, camera_lost, scene_change …: docs/events.md has them all."""
+    time: float
+    """Wall clock, Unix seconds UTC."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What there is to say of it, ready for JSON."""
+    ends: str = ""
+    """Why events that are open end here; empty where they go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """Frames ready for the network: `inputs` predict `target`."""
 
@@ -110,6 +125,8 @@ class Region:
     """Number of the thing it shows, counted from 1 in each stream; None before it has been followed."""
     age: float = 0.0
     """Seconds since the first region of its track."""
+    zones: tuple[str, ...] = ()
+    """Names of the include zones that it touches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +167,13 @@ class Event:
     """The same in words for a person, with how much or how long."""
     regions: tuple[tuple[float, Region], ...] = ()
     """(seconds since the event's start, region), thinned to a few a second."""
+    parent: str = ""
+    """Id of the event that it goes on from, where that one grew too long."""
+    suppressed_by: str = ""
+    """Why nobody is to be told of it, though it is kept: cooldown, flood, profile or continues; empty where notices go
+    out."""
     end_reason: str | None = None
-    """quiet, source_end, gap, shutdown or max_length, once closed."""
+    """quiet, source_end, gap, camera_lost, shutdown or max_length, once closed."""
 
 
 @dataclass(slots=True)
@@ -163,6 +185,8 @@ class Tally:
     filled: int = 0
     """Frames without a score of their own: the head of the stream and of what follows a gap."""
     broken: int = 0
+    skipped: int = 0
+    """Frames that came sooner than they were wanted, and were not scored."""
     over: int = 0
     """Frames over the threshold."""
     events: int = 0

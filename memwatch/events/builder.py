@@ -62,7 +62,7 @@ class EventBuilder:
             told += self._finish("quiet")
         elif stretch and observation.score.anomalous and self._too_long(stretch, observation):
             told += self._finish("max_length")
-            self._stretch = _Stretch(observation)
+            self._stretch = _Stretch(observation, parent=stretch.id or "")
             return told + self._tell(self._stretch)
         if self._stretch:
             self._stretch.add(observation)
@@ -119,8 +119,9 @@ class EventBuilder:
 class _Stretch:
     """An event in the making; `id` is None until it has been reported."""
 
-    def __init__(self, start: Observation) -> None:
+    def __init__(self, start: Observation, parent: str = "") -> None:
         self.id: str | None = None
+        self.parent = parent
         self.told_at = start.seconds
         self.start = self.peak = self.last = start
         self.scored = self.over = 1
@@ -167,6 +168,7 @@ class _Stretch:
             cue=self._causes.cue,
             reason=self._causes.reason,
             regions=self._trail.regions(self.peak.seconds - self.start.seconds, self.peak),
+            parent=self.parent,
             end_reason=end_reason,
         )
 

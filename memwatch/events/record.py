@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from memwatch.clock import iso
-from memwatch.types import Box, Event, Observation
+from memwatch.types import Box, Event, Observation, StateEvent
 
 EVENT_SCHEMA = "memwatch.event/1"
+STATE_SCHEMA = "memwatch.state/1"
 
 _TYPES = {"opened": "start", "updated": "update", "closed": "end"}
 
@@ -27,6 +28,7 @@ def event_record(event: Event, *, seq: int, model: dict[str, Any]) -> dict[str, 
         "seq": seq,
         "camera": event.source,
         "state": "closed" if closed else "open",
+        "parent": event.parent or None,
         "start": _moment(event.start),
         "end": _moment(event.last) if closed else None,
         "end_reason": event.end_reason,
@@ -40,11 +42,20 @@ def event_record(event: Event, *, seq: int, model: dict[str, Any]) -> dict[str, 
                 "xywh": _relative(region.box, event.start.size),
                 "score": _number(region.peak, 4),
                 "track": region.track,
+                **({"zones": list(region.zones)} if region.zones else {}),
             }
             for at, region in event.regions
         ],
+        "zones": sorted({name for _, region in event.regions for name in region.zones}),
+        "suppressed_by": event.suppressed_by or None,
         "model": model,
     }
+
+
+def state_record(state: StateEvent) -> dict[str, Any]:
+    """What became of a camera, as one JSON object, schema memwatch.state/1 (docs/events.md)."""
+    told = {"schema": STATE_SCHEMA, "type": state.kind, "camera": state.source, "wall": iso(state.time)}
+    return told | {key: value for key, value in state.facts.items() if key not in told}
 
 
 def _moment(observation: Observation) -> dict[str, Any]:

@@ -2,6 +2,6 @@
 
 from memwatch.pipeline.detector import Detector
 from memwatch.pipeline.knowledge import Knowledge, Updates
-from memwatch.pipeline.session import Interrupted, run_session
+from memwatch.pipeline.session import Events, Interrupted, run_session
 
-__all__ = ["Detector", "Interrupted", "Knowledge", "Updates", "run_session"]
+__all__ = ["Detector", "Events", "Interrupted", "Knowledge", "Updates", "run_session"]

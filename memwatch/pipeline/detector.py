@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from memwatch.config import RegionConfig
-from memwatch.events import Tracker, of_size, regions, with_cues
+from memwatch.events import Tracker, Zones, of_size, regions, with_cues
 from memwatch.pipeline.knowledge import Knowledge, Learner, Lesson, Updates
 from memwatch.runtime import Runtime
 from memwatch.scoring import (
@@ -37,7 +37,8 @@ class Detector:
 
     A frame is scored with what was known before it (`Learner` says what teaches). `updates` says when it goes on
     learning, `rate` overrides the model's own, `knowledge` what it begins with: what training left, unless given. A
-    frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass.
+    frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass; what lies outside of
+    `zones` is not looked at.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Detector:
         updates: Updates = Updates.gated,
         rate: float | None = None,
         sizes: RegionConfig | None = None,
+        zones: Zones | None = None,
     ) -> None:
         self.runtime = runtime
         self.calibration = calibration
         known = Knowledge.as_trained(runtime, calibration) if knowledge is None else knowledge
         self.learner = Learner(runtime, calibration, known, updates, rate)
         self.sizes = sizes or RegionConfig()
+        self.zones = zones or Zones()
         self._tracker = Tracker()
         self._moment = Persistence(calibration.half_life)
         self._lasting = Persistence(calibration.lasts)
@@ -109,6 +112,8 @@ class Detector:
         if self.calibration.lasts:
             lasting = self._lasting.push({LASTS: grid}, clip.frame.seconds)[LASTS]
             grid = self.calibration.with_lasting(grid, lasting)
+        if (counts := self.zones.scored((grid.shape[0], grid.shape[1]))) is not None:
+            grid = grid * counts
         value = float(grid.max())
         regularity = regularity_error(error)
         frame = clip.frame
@@ -140,7 +145,8 @@ class Detector:
         found = of_size(regions(grid, self.calibration.threshold, size), self.sizes, size)
         fitted = self.calibration.cues
         ratios = {name: cues[name] / fitted[name].usual for name in fitted if name not in PLACELESS}
-        return with_cues(found, grid, rarity=rarity, ratios=ratios, size=size)
+        found = with_cues(found, grid, rarity=rarity, ratios=ratios, size=size)
+        return tuple(replace(one, zones=self.zones.touched(one.box, size)) for one in found) if self.zones else found
 
 
 def _calm(grid: Grid) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from memwatch.types import Event, Frame, Observation
+from memwatch.types import Event, Frame, Observation, StateEvent
 
 
 class Sink:
@@ -21,6 +21,9 @@ class Sink:
 
     def on_event(self, event: Event) -> None:
         """Take an event that was opened, updated or closed."""
+
+    def on_state(self, state: StateEvent) -> None:
+        """Take what became of the camera; an event that it ends is told before it."""
 
     def close(self) -> None:
         """Finish. Raises MemwatchError naming the file that could not be written."""

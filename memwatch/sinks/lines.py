@@ -4,31 +4,53 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any, TextIO
 
-from memwatch.events import event_record
+from memwatch.events import event_record, state_record
 from memwatch.files import write_error
 from memwatch.sinks.base import Sink
-from memwatch.types import Event
+from memwatch.types import Event, StateEvent
+
+
+class Lines:
+    """Numbered lines to one stream, from however many cameras' threads; the stream stays its owner's to close."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._seq = 0
+
+    def event(self, event: Event, model: dict[str, Any]) -> None:
+        with self._lock:
+            self._seq += 1
+            self._stream.write(_line(event_record(event, seq=self._seq, model=model)))
+            self._stream.flush()
+
+    def state(self, state: StateEvent) -> None:
+        with self._lock:
+            self._seq += 1
+            self._stream.write(_line(state_record(state) | {"seq": self._seq}))
+            self._stream.flush()
 
 
 class EventLines(Sink):
-    """Writes each event to `stream` as it is told (docs/events.md); the stream stays its owner's to close.
+    """Writes each event and state to `lines` as it is told (docs/events.md).
 
-    model: what names the model in every line, at least {"id": ...}. A reader that has gone raises
+    model: what names the model in every event, at least {"id": ...}. A reader that has gone raises
     BrokenPipeError: a watch whose alarms nobody hears has failed.
     """
 
-    def __init__(self, stream: TextIO, *, model: dict[str, Any]) -> None:
-        self._stream = stream
+    def __init__(self, lines: Lines | TextIO, *, model: dict[str, Any]) -> None:
+        self._lines = lines if isinstance(lines, Lines) else Lines(lines)
         self._model = model
-        self._seq = 0
 
     def on_event(self, event: Event) -> None:
-        self._seq += 1
-        self._stream.write(_line(event, self._seq, self._model))
-        self._stream.flush()
+        self._lines.event(event, self._model)
+
+    def on_state(self, state: StateEvent) -> None:
+        self._lines.state(state)
 
 
 class EventFile(Sink):
@@ -51,7 +73,7 @@ class EventFile(Sink):
 
     def on_event(self, event: Event) -> None:
         self._seq += 1
-        line = _line(event, self._seq, self._model).encode()
+        line = _line(event_record(event, seq=self._seq, model=self._model)).encode()
         try:
             # Without a buffer a nearly full disk takes a part of the line and says so only at the next write.
             rest = memoryview(line)
@@ -79,6 +101,5 @@ class EventFile(Sink):
                 self.path.unlink(missing_ok=True)
 
 
-def _line(event: Event, seq: int, model: dict[str, Any]) -> str:
-    record = event_record(event, seq=seq, model=model)
+def _line(record: dict[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

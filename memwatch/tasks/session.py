@@ -8,6 +8,7 @@ from typing import Any
 
 from memwatch.config import RegionConfig
 from memwatch.errors import UsageError
+from memwatch.events import Zones
 from memwatch.model import Model, load_model
 from memwatch.pipeline import Detector, Knowledge, Updates
 from memwatch.runtime import Runtime, open_runtime
@@ -38,12 +39,13 @@ class Loaded:
         rate: float | None = None,
         knowledge: Knowledge | None = None,
         sizes: RegionConfig | None = None,
+        zones: Zones | None = None,
     ) -> Detector:
-        """A detector for one stream, which knows what training left unless more is given; `sizes` of regions that
-        count."""
+        """A detector for one stream, which knows what training left unless more is given; `sizes` of regions, and
+        `zones` of the picture, that count."""
         updates = Updates.gated if learn else Updates.frozen
         return Detector(
-            self.runtime, self.calibration, knowledge=knowledge, updates=updates, rate=rate, sizes=sizes
+            self.runtime, self.calibration, knowledge=knowledge, updates=updates, rate=rate, sizes=sizes, zones=zones
         )
 
     def about(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from memwatch.clock import iso
 from memwatch.config import EventConfig, RegionConfig
-from memwatch.errors import EXIT_DONE, EXIT_PARTIAL
+from memwatch.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 from memwatch.events import EventBuilder
 from memwatch.pipeline import Interrupted, run_session
 from memwatch.sinks import EventFile, EventLines, Marked, ScoreRows, Sink, Timeline
@@ -65,7 +65,7 @@ class WatchReport:
 def watch(
     source: str,
     *,
-    model: Path,
+    model: Path | None,
     out: Path | None = None,
     learn: bool = True,
     rate: float | None = None,
@@ -84,6 +84,8 @@ def watch(
     learned is kept in the file `state`, if named, and gone on from the next time. `sizes` says
     which regions count, `per_day` for how many false alarms a day the threshold is meant instead of the model's own.
     """
+    if model is None:
+        raise UsageError("no model", "name one with --model, as `memwatch train` makes them")
     loaded = load(model, per_day=per_day)
     with ExitStack() as stack:
         camera = stack.enter_context(open_source(source, fps=fps))

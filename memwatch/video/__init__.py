@@ -6,13 +6,15 @@ from memwatch.video.datasets import ClipRef, DataSet, find_clips
 from memwatch.video.images import ImageSource, list_clips
 from memwatch.video.recorded import RecordedSource
 from memwatch.video.redaction import redact
-from memwatch.video.source import Source, open_source
+from memwatch.video.source import Source, camera_address, open_source
+from memwatch.video.supervised import BackOff, SupervisedCamera
 from memwatch.video.truth import Truth, load_truth
 from memwatch.video.window import GRAY_CHROMA, ClipWindow, chroma, is_gap, positions, prepare, scaled
-from memwatch.video.writer import VideoWriter
+from memwatch.video.writer import VideoWriter, salvage
 
 __all__ = [
     "GRAY_CHROMA",
+    "BackOff",
     "CameraSource",
     "ClipRef",
     "ClipWindow",
@@ -21,8 +23,10 @@ __all__ = [
     "Limits",
     "RecordedSource",
     "Source",
+    "SupervisedCamera",
     "Truth",
     "VideoWriter",
+    "camera_address",
     "chroma",
     "find_clips",
     "is_gap",
@@ -32,6 +36,7 @@ __all__ = [
     "positions",
     "prepare",
     "redact",
+    "salvage",
     "scaled",
 ]
 

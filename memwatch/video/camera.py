@@ -145,7 +145,10 @@ class CameraSource(FrameSource):
         return None
 
     def _silent(self, what: str, seconds: float) -> SourceError:
-        return SourceError(f"{self.shown}: {what} for {seconds:g} s", "check the camera and the network")
+        reason = "stalled" if self._opened else "timeout"
+        return SourceError(
+            f"{self.shown}: {what} for {seconds:g} s", "check the camera and the network", reason=reason
+        )
 
     def _drain(self, address: str) -> None:
         """The reader: opens, reads and closes the container, all in this thread."""
@@ -154,20 +157,20 @@ class CameraSource(FrameSource):
             container = _open(address, self.limits)
         except Exception as error:  # none may leave this thread: its text would show the address
             late = self._clock.monotonic() - started >= self.limits.open_s  # told by other errors as well
-            self._fail(_reason(TimeoutError() if late else error, self.limits.open_s))
+            self._fail(*_reason(TimeoutError() if late else error, self.limits.open_s))
             return
         try:
             self._drain_open(container)
         except av.error.ExitError:
-            self._fail(f"no data for {self.limits.read_s:g} s")
+            self._fail(f"no data for {self.limits.read_s:g} s", "stalled")
         except Exception:
-            self._fail(f"the connection broke off after {self._number} frames")
+            self._fail(f"the connection broke off after {self._number} frames", "eof")
         finally:
             container.close()
 
     def _drain_open(self, container: Any) -> None:
         if not container.streams.video:
-            self._fail("sends no pictures")
+            self._fail("sends no pictures", "decode")
             return
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frame threads would add a frame of delay each
@@ -190,7 +193,7 @@ class CameraSource(FrameSource):
                 self._deliver(frame)
             if self._stopped:
                 return
-        self._fail(f"the stream ended after {self._number} frames")
+        self._fail(f"the stream ended after {self._number} frames", "eof")
 
     def _deliver(self, frame: VideoFrame) -> None:
         arrival = _Arrival(frame, self._number, self._clock.wall(), self._clock.monotonic(), frame.time)
@@ -205,10 +208,11 @@ class CameraSource(FrameSource):
             self._newest = arrival
             self._changed.notify_all()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, what: str, reason: str) -> None:
         with self._changed:
             self.partial = self._opened
-            self._failure = SourceError(f"{self.shown}: {reason}", _REMEDIES.get(reason, "check the camera"))
+            remedy = _REMEDIES.get(what, "check the camera")
+            self._failure = SourceError(f"{self.shown}: {what}", remedy, reason=reason)
             self._changed.notify_all()
 
 
@@ -246,23 +250,24 @@ def _elapsed(first: _Arrival, arrival: _Arrival) -> float:
     return arrival.stamp - first.stamp
 
 
-def _reason(error: Exception, limit_s: float) -> str:
-    """Why a camera can't be opened, in our words: the library's text holds the address with its password."""
+def _reason(error: Exception, limit_s: float) -> tuple[str, str]:
+    """Why a camera can't be opened, in our words (the library's text holds the address with its password), and in a
+    word for machines."""
     match error:
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
-            return "refuses the user name or password"
+            return "refuses the user name or password", "unauthorized"
         case av.error.HTTPNotFoundError():
-            return "has no such stream"
+            return "has no such stream", "not_found"
         case ConnectionRefusedError():
-            return "refuses the connection"
+            return "refuses the connection", "refused"
         case av.error.ExitError() | TimeoutError():
-            return f"did not answer for {limit_s:g} s"
+            return f"did not answer for {limit_s:g} s", "timeout"
         case FileNotFoundError():
-            return "no such device"
+            return "no such device", "not_found"
         case PermissionError():
-            return "may not be opened by this user"
+            return "may not be opened by this user", "unauthorized"
         case av.error.InvalidDataError() | ValueError():
-            return "sends nothing that can be read as video"
+            return "sends nothing that can be read as video", "decode"
         case av.error.HTTPError():
-            return "answers with an HTTP error"
-    return "cannot be reached, or sends no video"
+            return "answers with an HTTP error", "unknown"
+    return "cannot be reached, or sends no video", "unknown"

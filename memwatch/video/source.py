@@ -57,18 +57,16 @@ def open_source(text: str, *, fps: float | None = None, name: str | None = None,
     """
     if fps is not None and not fps > 0:
         raise UsageError(f"fps must be above 0, not {fps}")
-    if text.isascii() and text.isdecimal() and not Path(text).exists():
-        text = f"usb:{text}"
-    scheme = _ADDRESS.match(text)
+    address = camera_address(text)
     path = Path(text)
-    if scheme is None and not text.startswith("usb:") and path.is_dir():
+    if address is None and path.is_dir():
         return ImageSource(_folder_of_frames(path), fps=fps, name=name)
-    if scheme is None and is_image(path) and path.is_file():
+    if address is None and is_image(path) and path.is_file():
         return ImageSource(path, fps=fps, name=name)
     if fps is not None:
         raise UsageError(f"{redact(text)}: has its own frame times", "leave fps out; it is for folders of images")
-    if scheme is not None or text.startswith("usb:"):
-        return CameraSource(_camera_address(text), name=name, clock=clock or SystemClock())
+    if address is not None:
+        return CameraSource(address, name=name, clock=clock or SystemClock())
     if not path.exists():
         raise UsageError(f"{text}: no such file or folder", "check the path")
     if not path.is_file():  # a pipe would wait for ever
@@ -76,7 +74,13 @@ def open_source(text: str, *, fps: float | None = None, name: str | None = None,
     return RecordedSource(path, name=name)
 
 
-def _camera_address(text: str) -> str:
+def camera_address(text: str) -> str | None:
+    """The live camera that `text` names, None where it names a file or a folder; UsageError for an address of
+    another kind."""
+    if text.isascii() and text.isdecimal() and not Path(text).exists():
+        text = f"usb:{text}"
+    if _ADDRESS.match(text) is None and not text.startswith("usb:"):
+        return None
     if re.fullmatch(r"usb:\d+", text):
         return text
     scheme = text.split(":", 1)[0].lower()

@@ -31,16 +31,18 @@ class VideoWriter:
     first is scaled to it. Without any frame, `close` leaves no file.
 
     Every method raises MemwatchError naming the file when it can't be written (disk full, folder read-only);
-    the part is gone by then.
+    the part is gone by then. With `growing` the part can be played at any moment but for its last second, and
+    `salvage` makes a clip of what a killed process left.
     """
 
-    def __init__(self, path: Path, *, fps: float, crf: int = 23) -> None:
+    def __init__(self, path: Path, *, fps: float, crf: int = 23, growing: bool = False) -> None:
         """`fps` paces frames written without a time; `crf` is x264's rate factor (lower is better)."""
         if not fps > 0:
             raise ValueError(f"fps must be above 0, not {fps}")
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._fps, self._crf = fps, crf
+        self._growing = growing
         self._container: Any = None
         self._stream: Any = None
         self._size = (0, 0)
@@ -83,6 +85,10 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             container, self._container = self._container, None
             container.close()
+            if self._growing:
+                salvage(self._part, self.path)
+                self._part.unlink()
+                return
             with self._part.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(self._part, self.path)
@@ -99,11 +105,16 @@ class VideoWriter:
 
     def _open(self, width: int, height: int) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "+faststart"})
+        # Without flush_packets the library holds 256 KiB back, and a killed process leaves an unreadable file.
+        growing = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+        options = growing if self._growing else {"movflags": "+faststart"}
+        self._container = av.open(str(self._part), "w", format="mp4", options=options)
         rate = Fraction(self._fps).limit_denominator(1001)
         stream = self._container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": str(self._crf), "preset": "veryfast"}
+        if self._growing:  # a fragment ends at a keyframe, and only whole fragments survive
+            stream.codec_context.gop_size = max(1, round(self._fps))
         stream.codec_context.time_base = Fraction(1, _TICKS)
         self._stream, self._size = stream, (width, height)
 
@@ -119,3 +130,35 @@ class VideoWriter:
         self.abort()
         self._part.unlink(missing_ok=True) if self._part.parent.is_dir() else None
         return write_error(self.path, error)
+
+
+def salvage(part: Path, path: Path) -> float:
+    """Copy the pictures of `part`, whole or cut short, to `path` as an MP4 with its index in front.
+
+    Answers its seconds. Raises MemwatchError when there is no picture in it or `path` can't be written; nothing is left
+    at `path` then.
+    """
+    beside = path.with_name(path.name + ".new")
+    last = 0.0
+    try:
+        with av.open(str(part)) as source, av.open(
+            str(beside), "w", format="mp4", options={"movflags": "+faststart"}
+        ) as target:
+            stream = source.streams.video[0]
+            copied = target.add_stream_from_template(stream)
+            with contextlib.suppress(av.error.InvalidDataError, EOFError):  # where it was cut
+                for packet in source.demux(stream):
+                    if packet.dts is None:
+                        continue
+                    last = float((packet.pts or 0) * packet.time_base)
+                    packet.stream = copied
+                    target.mux(packet)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except (OSError, ValueError, IndexError) as error:
+        beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not isinstance(error, av.error.FFmpegError):
+            raise write_error(path, error) from None
+        raise MemwatchError(f"{part}: holds no pictures that could be kept", "delete it") from None
+    return last

@@ -1,0 +1,243 @@
+"""What an event leaves on disk: a clip from some seconds before to some seconds after, its best frame, its record.
+
+Everything is done in a thread of its own from a bounded queue, and nothing that goes wrong there reaches the camera.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from memwatch.errors import MemwatchError
+from memwatch.events import event_record, state_record
+from memwatch.files import write_bytes, write_text
+from memwatch.sinks.base import Sink
+from memwatch.sinks.index import Index
+from memwatch.sinks.marked import draw_boxes, enlarged
+from memwatch.sinks.worker import Worker, told
+from memwatch.types import Event, Frame, Image, Observation, Region, StateEvent
+from memwatch.video.writer import VideoWriter
+
+KINDS = {".mp4": "clip", ".jpg": "best frame, boxed", "-clean.jpg": "best frame as it was", ".json": "record"}
+"""An event's files: its id and one of these."""
+WAITING = 200
+"""Frames and events that may wait for the disk."""
+MOST_BYTES = 64_000_000
+"""Of the ring of frames that a pre-roll is taken from."""
+SHORTEST_S = 3.0
+"""The ring is at least so long: an open event names its best frame once a second."""
+QUALITY = 88
+
+
+def folder_of(data: Path, camera: str, start: float) -> Path:
+    """Where the files of a camera's event lie: a folder a day (UTC). `camera` is a checked name."""
+    return data / "events" / camera / time.strftime("%Y/%m/%d", time.gmtime(start))
+
+
+def files_of(data: Path, camera: str, event: str, start: float) -> list[Path]:
+    """All files that an event may have; not all need be there."""
+    folder = folder_of(data, camera, start)
+    return [folder / f"{event}{ending}" for ending in (*KINDS, ".mp4.part", ".mp4.new")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A frame of the ring."""
+
+    index: int
+    seconds: float
+    jpeg: bytes
+    regions: tuple[Region, ...]
+
+
+@dataclass(slots=True)
+class _Clip:
+    """A clip that is being written."""
+
+    event: Event
+    folder: Path
+    writer: VideoWriter
+    first: float = -1.0
+    """Stream seconds of its first frame."""
+    until: float | None = None
+    """Where it ends; None while its event is open."""
+    best: _Kept | None = None
+    failed: bool = False
+
+
+class Evidence(Sink):
+    """Of one camera.
+
+    room: whether there is space for another clip; asked in the thread before each. tell: hears of what went wrong, as
+    state events, once until it goes well again.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        camera: str,
+        *,
+        model: dict[str, Any],
+        pre_roll_s: float,
+        post_roll_s: float,
+        fps: float | None,
+        record: bool,
+        room: Callable[[], bool],
+        tell: Callable[[StateEvent], None],
+        on_closed: Callable[[str], None] | None = None,
+    ) -> None:
+        self._index = index
+        self._camera = camera
+        self._model = model
+        self._pre, self._post = pre_roll_s, post_roll_s
+        self._fps = fps or 10.0
+        self._record = record
+        self._room = room
+        self._tell = tell
+        self._on_closed = on_closed
+        self._ring: deque[_Kept] = deque()
+        self._bytes = 0
+        self._clips: dict[str, _Clip] = {}
+        self._seq = 0
+        self._broken = False
+        self._worker = Worker(f"evidence-{camera}", most=WAITING, failed=self._trouble)
+
+    @property
+    def dropped(self) -> int:
+        """Frames and events that found the queue full."""
+        return self._worker.dropped
+
+    def on_frame(self, frame: Frame, observation: Observation | None) -> None:
+        if self._record:
+            regions = observation.regions if observation else ()
+            self._worker.put(lambda: self._frame(frame, regions))
+
+    def on_event(self, event: Event) -> None:
+        self._worker.put(lambda: self._event(event))
+
+    def on_state(self, state: StateEvent) -> None:
+        self._worker.put(lambda: self._index.add_state(state_record(state), state.time))
+
+    def close(self) -> None:
+        self._worker.put(self._finish_all)
+        self._worker.close()
+
+    def abort(self) -> None:
+        self.close()
+
+    def _frame(self, frame: Frame, regions: tuple[Region, ...]) -> None:
+        _, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if self._ring and frame.seconds < self._ring[-1].seconds:
+            self._ring.clear()
+            self._bytes = 0
+        kept = _Kept(frame.index, frame.seconds, bytes(data), regions)
+        self._ring.append(kept)
+        self._bytes += len(kept.jpeg)
+        oldest = frame.seconds - max(self._pre, SHORTEST_S)
+        while len(self._ring) > 1 and (self._ring[0].seconds < oldest or self._bytes > MOST_BYTES):
+            self._bytes -= len(self._ring.popleft().jpeg)
+        for clip in list(self._clips.values()):
+            if clip.until is not None and frame.seconds > clip.until:
+                self._finish(clip)
+            else:
+                self._write(clip, frame.image, frame.seconds)
+
+    def _event(self, event: Event) -> None:
+        if event.phase == "opened" and self._record:
+            self._open(event)
+        clip = self._clips.get(event.id)
+        if clip is not None:
+            clip.event = event
+            best = next((kept for kept in self._ring if kept.index == event.peak.index), None)
+            clip.best = best or clip.best
+        self._put(event, "recording" if event.phase == "opened" and clip and not clip.failed else None)
+        if event.phase != "closed" or clip is None:
+            return
+        if clip.best is not None:
+            self._pictures(clip, clip.best)
+        write_text(clip.folder / f"{event.id}.json", json.dumps(self._line(event), ensure_ascii=False) + "\n")
+        if event.end_reason == "quiet":
+            clip.until = event.last.seconds + self._post
+        else:  # nothing follows that belongs to it
+            self._finish(clip)
+        if self._on_closed:
+            self._on_closed(event.id)
+
+    def _open(self, event: Event) -> None:
+        folder = folder_of(self._index.data, self._camera, event.start.time)
+        if not self._room():
+            self._say("disk_full", text="no room for another clip; scoring goes on")
+            return
+        writer = VideoWriter(folder / f"{event.id}.mp4", fps=self._fps, growing=True)
+        clip = self._clips[event.id] = _Clip(event, folder, writer)
+        for kept in self._ring:
+            if kept.seconds >= event.start.seconds - self._pre:
+                self._write(clip, _picture(kept), kept.seconds)
+
+    def _write(self, clip: _Clip, image: Image, seconds: float) -> None:
+        if clip.failed:
+            return
+        try:
+            clip.first = seconds if clip.first < 0 else clip.first
+            clip.writer.write(image, seconds - clip.first)
+        except MemwatchError as error:
+            clip.failed = True
+            self._index.set_clip(clip.event.id, "failed", 0)
+            self._trouble(error)
+
+    def _finish(self, clip: _Clip) -> None:
+        """Put the clip in its place and say so in the index."""
+        self._clips.pop(clip.event.id, None)
+        try:
+            if not clip.failed:
+                clip.writer.close()
+        except MemwatchError as error:
+            clip.failed = True
+            self._trouble(error)
+        files = files_of(self._index.data, self._camera, clip.event.id, clip.event.start.time)
+        there = [path for path in files if path.exists()]
+        state = "failed" if clip.failed else "ready" if files[0] in there else "none"
+        self._index.set_clip(clip.event.id, state, sum(path.stat().st_size for path in there))
+        if not clip.failed and self._broken:
+            self._broken = False
+            self._tell(StateEvent(self._camera, "disk_ok", time.time(), {}))
+
+    def _finish_all(self) -> None:
+        for clip in list(self._clips.values()):
+            self._finish(clip)
+
+    def _pictures(self, clip: _Clip, best: _Kept) -> None:
+        write_bytes(clip.folder / f"{clip.event.id}-clean.jpg", best.jpeg)
+        clean = _picture(best)
+        boxed = enlarged(clean)
+        draw_boxes(boxed, best.regions, boxed.shape[1] / clean.shape[1])
+        _, data = cv2.imencode(".jpg", boxed, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        write_bytes(clip.folder / f"{clip.event.id}.jpg", bytes(data))
+
+    def _line(self, event: Event) -> dict[str, Any]:
+        self._seq += 1
+        return event_record(event, seq=self._seq, model=self._model)
+
+    def _put(self, event: Event, clip: str | None) -> None:
+        self._index.put(self._line(event), start=event.start.time, stop=event.last.time, clip=clip)
+
+    def _trouble(self, error: Exception) -> None:
+        self._say("evidence_failed", text=told(error))
+
+    def _say(self, kind: str, **facts: str) -> None:
+        if not self._broken:
+            self._broken = True
+            self._tell(StateEvent(self._camera, kind, time.time(), dict(facts)))
+
+
+def _picture(kept: _Kept) -> Image:
+    decoded = cv2.imdecode(np.frombuffer(kept.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(decoded, np.uint8)

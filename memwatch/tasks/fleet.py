@@ -1,0 +1,204 @@
+"""All cameras of one watch: started, told to stop, and changed while they run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from memwatch.clock import Clock, SystemClock
+from memwatch.errors import UsageError
+from memwatch.live.address import address_of
+from memwatch.live.keeping import enforce, has_room, repair
+from memwatch.live.settings import Camera, Settings
+from memwatch.live.status import CameraStatus
+from memwatch.sinks import EventLines, Lines, Sink
+from memwatch.sinks.evidence import Evidence
+from memwatch.sinks.guarded import Guarded
+from memwatch.sinks.index import Index
+from memwatch.tasks.camera_state import StateKeeper
+from memwatch.tasks.live_camera import LiveCamera
+from memwatch.tasks.progress import Progress
+from memwatch.tasks.session import Loaded, load
+from memwatch.types import StateEvent
+from memwatch.video import BackOff
+
+KEEP_EVERY_S = 30.0
+"""Seconds between two rounds of retention."""
+LEAVE_S = 5.0
+"""Longest that a camera's end is waited for; its reader may sit in a read that cannot be interrupted."""
+
+MakeSinks = Callable[[str, CameraStatus, Loaded], Sequence[Sink]]
+"""Further sinks for a camera: outputs that all cameras share have one front for each."""
+
+
+class Fleet:
+    """Cameras by name, each in a thread, with one model in memory however many of them share it.
+
+    extra: outputs for each camera besides the lines and the evidence. pace: see `LiveCamera`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        lines: Lines,
+        progress: Progress,
+        extra: MakeSinks | None = None,
+        environment: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        pace: float | None = None,
+        back_off: BackOff | None = None,
+    ) -> None:
+        self.settings = settings
+        self.cameras: dict[str, LiveCamera] = {}
+        self.clock = clock or SystemClock()
+        self.index = Index(settings.data) if settings.data else None
+        self._lines = lines
+        self._progress = progress
+        self._extra = extra
+        self._environment = os.environ if environment is None else environment
+        self._pace = pace
+        self._back_off = back_off
+        self._models: dict[tuple[Path, float | None], Loaded] = {}
+        self._disk = threading.Lock()
+        self._kept_at = float("-inf")
+        if self.index:
+            done = repair(self.index)
+            if done.closed or done.found:
+                progress.note(
+                    f"after a crash: {done.closed} events closed, {done.salvaged} clips salvaged, {done.lost} lost, "
+                    f"{done.found} events entered anew"
+                )
+        for name, camera in settings.camera.items():
+            self.cameras[name] = self._made(name, camera)
+
+    def start(self) -> None:
+        for camera in self.cameras.values():
+            camera.start()
+
+    @property
+    def running(self) -> bool:
+        return any(camera.alive for camera in self.cameras.values())
+
+    @property
+    def failed(self) -> BaseException | None:
+        """What all must end for: nobody reads the events any more."""
+        return next((c.error for c in self.cameras.values() if isinstance(c.error, BrokenPipeError)), None)
+
+    def tick(self) -> None:
+        """What is to be done now and then; call it about once a second."""
+        if self.index is None or self.clock.monotonic() - self._kept_at < KEEP_EVERY_S:
+            return
+        self._kept_at = self.clock.monotonic()
+        with self._disk:
+            done = enforce(self.index, self.settings.retention, now=self.clock.wall())
+        if done.count:
+            facts = {"count": done.count, "bytes": done.bytes}
+            self.tell(StateEvent("", "retention_deleted", self.clock.wall(), facts))
+
+    def stop(self) -> None:
+        """End all, and wait for what can be waited for."""
+        for camera in self.cameras.values():
+            camera.stop()
+        until = self.clock.monotonic() + LEAVE_S
+        for camera in self.cameras.values():
+            camera.join(max(0.1, until - self.clock.monotonic()))
+        if self.index:
+            self.index.close()
+
+    def reload(self, settings: Settings) -> dict[str, list[str]]:
+        """Go over to other settings: cameras whose own did not change run on. Answers which were added, removed and
+        changed. Raises UsageError, and changes nothing, where one of the new ones cannot be watched."""
+        if settings.data != self.settings.data:
+            raise UsageError("data: cannot change while cameras run", "start memwatch anew")
+        old, new = self.settings.camera, settings.camera
+        changed = [name for name in new if name in old and not self._same(name, new[name])]
+        added = [name for name in new if name not in old]
+        removed = [name for name in old if name not in new]
+        made = {name: self._made(name, new[name]) for name in (*changed, *added)}
+        gone = [self.cameras.pop(name) for name in (*changed, *removed)]
+        for camera in gone:
+            camera.stop()
+        for camera in gone:
+            camera.join(LEAVE_S)
+        self.settings = settings
+        for name, camera in made.items():
+            self.cameras[name] = camera
+            camera.start()
+        report = {"added": added, "removed": removed, "changed": changed}
+        self.tell(StateEvent("", "config_reloaded", self.clock.wall(), dict(report)))
+        return report
+
+    def tell(self, state: StateEvent) -> None:
+        """Say a state outside of any camera's own stream."""
+        self._lines.state(state)
+
+    def _same(self, name: str, settings: Camera) -> bool:
+        camera = self.cameras[name]
+        return camera.settings == settings and camera.address == address_of(name, settings, self._environment)
+
+    def _made(self, name: str, settings: Camera) -> LiveCamera:
+        if settings.model is None:
+            raise UsageError(f"camera {name}: no model", "give --model, or set model in its table or in [defaults]")
+        address = address_of(name, settings, self._environment)
+        loaded = self._model(settings.model, settings.false_alarms_per_day)
+        settings.zones().scored((loaded.model.config.height // 8, loaded.model.config.width // 8))
+        for profile in settings.profile.values():
+            if profile.false_alarms_per_day:
+                self._model(settings.model, profile.false_alarms_per_day)
+        return LiveCamera(
+            name, settings, address, loaded, CameraStatus(name, self.clock), self.clock, self._sinks,
+            self._keeper(name), self._teller(name), pace=self._pace, back_off=self._back_off,
+        )  # fmt: skip
+
+    def _model(self, path: Path, per_day: float | None) -> Loaded:
+        key = path.resolve(), per_day
+        if key not in self._models:
+            self._models[key] = load(path, per_day=per_day)
+            # One model is one network in memory, whatever thresholds it is used with.
+            same = next((m for (p, _), m in self._models.items() if p == key[0]), self._models[key])
+            self._models[key] = Loaded(same.model, same.runtime, self._models[key].calibration, path)
+        return self._models[key]
+
+    def _sinks(self, camera: LiveCamera) -> list[Sink]:
+        about = camera.loaded.about()
+        sinks: list[Sink] = [EventLines(self._lines, model=about), camera.status]
+        more = list(self._extra(camera.name, camera.status, camera.loaded)) if self._extra else []
+        if self.index is not None:
+            settings = camera.settings
+            more.append(
+                Evidence(
+                    self.index, camera.name, model=about, pre_roll_s=settings.pre_roll_s,
+                    post_roll_s=settings.post_roll_s, fps=None, record=settings.record, room=self._room,
+                    tell=self._teller(camera.name),
+                )
+            )  # fmt: skip
+        return sinks + [Guarded(sink, self._failing(camera)) for sink in more]
+
+    def _failing(self, camera: LiveCamera) -> Callable[[str], None]:
+        def failed(line: str) -> None:
+            camera.status.counts.sink_errors += 1
+            self._progress.note(f"{camera.name}: {line}")
+
+        return failed
+
+    def _room(self) -> bool:
+        assert self.index is not None
+        with self._disk:
+            return has_room(self.index, self.settings.retention)
+
+    def _keeper(self, name: str) -> Callable[[Loaded], StateKeeper | None]:
+        data = self.settings.data
+        if data is None:
+            return lambda loaded: None
+        return lambda loaded: StateKeeper(data / "state" / f"{name}.safetensors", loaded, name, self._progress)
+
+    def _teller(self, name: str) -> Callable[[StateEvent], None]:
+        def tell(state: StateEvent) -> None:
+            if name in self.cameras:
+                self.cameras[name].status.on_state(state)
+            self.tell(state)
+
+        return tell

@@ -1,0 +1,249 @@
+"""One live camera: its thread, its session, and the settings that follow the time of day."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from memwatch.clock import Clock
+from memwatch.errors import MemwatchError
+from memwatch.events import EventBuilder, Zones
+from memwatch.live.ration import Limits as NoticeLimits
+from memwatch.live.ration import Ration
+from memwatch.live.settings import Camera, Profile
+from memwatch.live.status import CameraStatus
+from memwatch.pipeline import Detector, run_session
+from memwatch.sinks import Sink
+from memwatch.tasks.camera_state import StateKeeper
+from memwatch.tasks.session import Loaded
+from memwatch.types import Frame, StateEvent, Tally
+from memwatch.video import BackOff, Limits, Source, SupervisedCamera, camera_address, open_source, redact
+
+RESTART_S = 5.0
+"""A camera's session that met an error of ours begins anew after so long."""
+
+
+@dataclass
+class LiveCamera:
+    """Runs in a thread of its own until it is stopped, or its recording ends.
+
+    sinks: made anew for each session by `make_sinks`. pace: seconds of a recording per second, 1 as it was filmed, None
+    as fast as it goes.
+    """
+
+    name: str
+    settings: Camera
+    address: str
+    loaded: Loaded
+    status: CameraStatus
+    clock: Clock
+    make_sinks: Callable[[LiveCamera], Sequence[Sink]]
+    keeper: Callable[[Loaded], StateKeeper | None]
+    tell: Callable[[StateEvent], None]
+    pace: float | None = None
+    back_off: BackOff | None = None
+    tally: Tally = field(default_factory=Tally)
+    error: BaseException | None = None
+    """What ended it for good."""
+    reconnects: int = 0
+
+    def __post_init__(self) -> None:
+        self._stopping = threading.Event()
+        self._source: Any = None
+        self._thread = threading.Thread(target=self._run, name=f"camera-{self.name}", daemon=True)
+        self._profile = ""
+        self.gray: Callable[[], bool] = lambda: False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ask it to end: events are closed with the reason shutdown."""
+        self._stopping.set()
+        source = self._source
+        if source is not None and source.live:  # a recording is read in this camera's thread, which hears of it soon
+            source.close()
+
+    def join(self, timeout: float) -> bool:
+        """Whether it ended in time."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        live = camera_address(self.address) is not None
+        while not self._stopping.is_set():
+            try:
+                self._session(live)
+            except BrokenPipeError as error:
+                self.error = error
+                return
+            except MemwatchError as error:
+                if not live:
+                    self.error = error
+                    self._say("camera_failed", text=error.line())
+                    return
+                self._say("camera_failed", text=error.line())
+            except Exception as error:  # one camera's trouble is no other's, and nobody is there to start it again
+                self._say("camera_failed", text=redact(f"{type(error).__name__}: {error}"))
+            else:
+                if not live:
+                    self._say("camera_ended", text="the recording is over")
+                    return
+            self._stopping.wait(RESTART_S)
+
+    def _session(self, live: bool) -> None:
+        settings, loaded = self.settings, self.loaded
+        keeper = self.keeper(loaded)
+        detector = loaded.detector(
+            learn=settings.learn and not (keeper and keeper.frozen),
+            knowledge=keeper.knowledge if keeper else None,
+            sizes=settings.sizes(),
+            zones=settings.zones(),
+        )
+        limits = NoticeLimits(settings.cooldown_s, settings.max_events_per_hour)
+        events = Ration(EventBuilder(self.name, settings.events()), limits, self.name, self.tell)
+        profiles = _Profiles(settings, loaded, detector, limits, self)
+        sinks = self.make_sinks(self)
+
+        def during(tally: Tally) -> bool:
+            self.tally = tally
+            if keeper:
+                keeper.tick(detector)
+            profiles.tick(self.clock.wall())
+            self._count()
+            return not self._stopping.is_set()
+
+        with self._open(live) as source:
+            self._source = source
+            if self._stopping.is_set():
+                return
+            stream = _Shown(source, settings.zones(), self.pace, self.clock, self._stopping)
+            try:
+                self.tally = run_session(stream, detector, sinks=sinks, events=events, watch=during, rate=settings.fps)
+            finally:
+                self._source = None
+                for sink in sinks:
+                    sink.close()
+                if keeper:
+                    keeper.save(detector)
+
+    def _open(self, live: bool) -> Any:
+        if not live:
+            return open_source(self.address, name=self.name)
+        settings = self.settings
+        # A read that times out may still hand over a frame that the decoder had kept: the watchdog has to be first.
+        limits = Limits(
+            open_s=settings.open_s, read_s=1.5 * settings.stall_after_s, stall_s=settings.stall_after_s
+        )
+        return SupervisedCamera(
+            camera_address(self.address) or "",
+            name=self.name,
+            limits=limits,
+            back_off=self.back_off,
+            lost_after_s=settings.lost_after_s,
+            clock=self.clock,
+        )
+
+    def _count(self) -> None:
+        source = self._source
+        dropped = getattr(source, "dropped_so_far", 0)
+        self.reconnects = getattr(source, "reconnects", 0)
+        self.status.counts.dropped = dropped + self.tally.skipped
+        self.status.counts.broken = source.broken if source is not None else 0
+
+    def _say(self, kind: str, **facts: str) -> None:
+        self.tell(StateEvent(self.name, kind, self.clock.wall(), dict(facts)))
+
+
+class _Shown:
+    """A source as the rest may see it: privacy zones blacked out, a recording paced as if it were live."""
+
+    def __init__(
+        self, source: Source | SupervisedCamera, zones: Zones, pace: float | None, clock: Clock, stop: threading.Event
+    ) -> None:
+        self._source = source
+        self._zones = zones
+        self._pace = pace
+        self._clock = clock
+        self._stop = stop
+        self.live = source.live or pace is not None
+
+    @property
+    def broken(self) -> int:
+        return self._source.broken
+
+    @property
+    def partial(self) -> bool:
+        return self._source.partial
+
+    @property
+    def problems(self) -> list[str]:
+        return self._source.problems
+
+    def __iter__(self) -> Iterator[Frame | StateEvent]:
+        began = self._clock.monotonic()
+        if not self._source.live:
+            yield StateEvent(self._source.name, "camera_back", self._clock.wall(), {"down_s": 0.0, "attempts": 1})
+        for item in self._source:
+            if self._stop.is_set():
+                return
+            if isinstance(item, StateEvent):
+                yield item
+                continue
+            wall = item.time
+            if self._pace is not None:
+                while (left := began + item.seconds / self._pace - self._clock.monotonic()) > 0:
+                    if self._stop.is_set():
+                        return
+                    self._clock.sleep(min(left, 0.2))
+                wall = self._clock.wall()
+            image = self._zones.blackened(item.image)
+            yield Frame(item.source, item.index, wall, item.seconds, image, item.gap)
+
+
+class _Profiles:
+    """Puts the settings of the profile whose time it is into effect."""
+
+    def __init__(
+        self, settings: Camera, loaded: Loaded, detector: Detector, limits: NoticeLimits, camera: LiveCamera
+    ) -> None:
+        self._settings = settings
+        self._loaded = loaded
+        self._detector = detector
+        self._limits = limits
+        self._camera = camera
+        self._usual = detector.calibration
+        self._now: str | None = None
+
+    def tick(self, wall: float) -> None:
+        if not self._settings.profile:
+            return
+        found = next((n for n, p in self._settings.profile.items() if self._holds(p, wall)), "")
+        if found == self._now:
+            return
+        first, self._now = self._now is None, found
+        profile = self._settings.profile.get(found)
+        budget = profile.false_alarms_per_day if profile else None
+        self._detector.calibration = self._usual.at(budget) if budget else self._usual
+        self._limits.notify = profile.notify if profile else True
+        if not first or found:
+            self._camera.tell(
+                StateEvent(self._camera.name, "threshold_changed", wall, {
+                    "profile": found or None, "threshold": round(self._detector.calibration.threshold, 4),
+                })
+            )  # fmt: skip
+
+    def _holds(self, profile: Profile, wall: float) -> bool:
+        if profile.when == "ir":
+            return self._camera.gray()
+        begin, end = profile.when.split("-")
+        now = time.strftime("%H:%M", time.localtime(wall))
+        return begin <= now < end if begin <= end else now >= begin or now < end
