@@ -211,9 +211,10 @@ def watch(
             raise
         return EXIT_DONE  # a service that was asked to stop, and has closed its events, has done its work
     console.print_table(report.rows(), sys.stderr)  # stdout has the events
-    if stop := getattr(report, "stopped", None):
-        if not asked_to_stop(stop):
-            raise stop
+    stopped: KeyboardInterrupt | None = getattr(report, "stopped", None)
+    if stopped is not None and not asked_to_stop(stopped):
+        raise stopped
+    if stopped is not None:
         return EXIT_DONE
     return int(report.exit_code)
 

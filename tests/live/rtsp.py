@@ -43,9 +43,8 @@ class RtspCamera:
 
     def start(self) -> None:
         line = [SYSTEM_PYTHON, str(Path(__file__).with_name("rtsp_server.py")), str(self.port), str(self.clip)]
-        self.process = subprocess.Popen(
-            line + ([self.account] if self.account else []), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        line += [self.account] if self.account else []
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 

@@ -1,4 +1,4 @@
-"""An RTSP camera for tests: plays an H.264 clip to each client from its start. Run by the system's Python, which has gi.
+"""An RTSP camera for tests: plays an H.264 clip to each client from its start. The system's Python runs it: it has gi.
 
     rtsp_server.py PORT CLIP [USER:PASSWORD]
 """

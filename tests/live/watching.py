@@ -45,7 +45,8 @@ class Watching:
                 if at >= since and wanted(line):
                     return at, line
             ended = self.process.poll() is not None
-            assert time.monotonic() < until and not ended, (self.told(), self.errors[-5:])
+            assert not ended, self.errors[-5:]
+            assert time.monotonic() < until, (self.told(), self.errors[-5:])
             time.sleep(0.05)
 
     def state(self, camera: str, kind: str, timeout: float, since: float = 0.0) -> tuple[float, Line]:
