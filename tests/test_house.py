@@ -14,8 +14,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "memwatch"
 
 LEVELS = {
-    "cli": 8, "cli_pages": 8, "cli_train": 8, "options": 8, "__main__": 8, "console": 8, "process": 8,
-    "tasks": 7,
+    "cli": 10, "cli_live": 10, "cli_pages": 10, "cli_train": 10, "options": 10, "__main__": 10, "console": 10,
+    "process": 10,
+    "tasks": 9,
+    "web": 8,
+    "live": 7,
     "pipeline": 6,
     "sinks": 5,
     "events": 4,
@@ -24,7 +27,7 @@ LEVELS = {
     "model": 1, "video": 1,
     "__init__": 0, "types": 0, "config": 0, "errors": 0, "clock": 0, "files": 0,
 }  # fmt: skip
-FRIENDS = tuple({k for k, level in LEVELS.items() if level == alone} for alone in (8, 0))
+FRIENDS = tuple({k for k, level in LEVELS.items() if level == alone} for alone in (10, 0))
 """Files of one level that are no rooms of their own and may import each other."""
 TORCH_ROOMS = (
     "memwatch/model/",
@@ -35,7 +38,7 @@ TORCH_ROOMS = (
     "memwatch/tasks/fast_weights.py",
     "memwatch/tasks/checkpoint.py",
 )
-MAY_PRINT = ("memwatch/cli.py", "memwatch/console.py", "memwatch/process.py")
+MAY_PRINT = ("memwatch/cli.py", "memwatch/cli_live.py", "memwatch/console.py", "memwatch/process.py")
 MAX_LINES = 400
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

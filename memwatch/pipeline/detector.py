@@ -58,6 +58,8 @@ class Detector:
         self.learner = Learner(runtime, calibration, known, updates, rate)
         self.sizes = sizes or RegionConfig()
         self.zones = zones or Zones()
+        self.tolerance: Grid | None = None
+        """(gh, gw), 0 … 1: factors of the map at places where somebody has called normal what the map did not."""
         self._tracker = Tracker()
         self._moment = Persistence(calibration.half_life)
         self._lasting = Persistence(calibration.lasts)
@@ -109,6 +111,8 @@ class Detector:
         moment = {name: values for name, values in rarity.items() if name not in SLOW}
         rarity |= self._moment.push(moment, clip.frame.seconds)
         grid = self.calibration.map(rarity)
+        if self.tolerance is not None:
+            grid = grid * self.tolerance
         if self.calibration.lasts:
             lasting = self._lasting.push({LASTS: grid}, clip.frame.seconds)[LASTS]
             grid = self.calibration.with_lasting(grid, lasting)

@@ -6,13 +6,16 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from memwatch.clock import Clock, SystemClock
 from memwatch.errors import UsageError
 from memwatch.live.address import address_of
 from memwatch.live.keeping import enforce, has_room, repair
 from memwatch.live.settings import Camera, Settings
+from memwatch.live.settings_file import load_settings
 from memwatch.live.status import CameraStatus
+from memwatch.live.zone_file import write_zones
 from memwatch.sinks import EventLines, Lines, Sink
 from memwatch.sinks.evidence import Evidence
 from memwatch.sinks.guarded import Guarded
@@ -26,6 +29,8 @@ from memwatch.video import BackOff
 
 KEEP_EVERY_S = 30.0
 """Seconds between two rounds of retention."""
+MOST_TAUGHT = 1000
+"""Labels that a camera follows, the newest."""
 LEAVE_S = 5.0
 """Longest that a camera's end is waited for; its reader may sit in a read that cannot be interrupted."""
 
@@ -36,7 +41,8 @@ MakeSinks = Callable[[str, CameraStatus, Loaded], Sequence[Sink]]
 class Fleet:
     """Cameras by name, each in a thread, with one model in memory however many of them share it.
 
-    extra: outputs for each camera besides the lines and the evidence. pace: see `LiveCamera`.
+    extra: outputs for each camera besides the lines and the evidence. pace: see `LiveCamera`. file: where the settings
+    come from, if from a file.
     """
 
     def __init__(
@@ -50,7 +56,9 @@ class Fleet:
         clock: Clock | None = None,
         pace: float | None = None,
         back_off: BackOff | None = None,
+        file: Path | None = None,
     ) -> None:
+        self._file = file
         self.settings = settings
         self.cameras: dict[str, LiveCamera] = {}
         self.clock = clock or SystemClock()
@@ -76,6 +84,7 @@ class Fleet:
 
     def start(self) -> None:
         for camera in self.cameras.values():
+            self._teach(camera)
             camera.start()
 
     @property
@@ -87,11 +96,39 @@ class Fleet:
         """What all must end for: nobody reads the events any more."""
         return next((c.error for c in self.cameras.values() if isinstance(c.error, BrokenPipeError)), None)
 
+    def statuses(self) -> Mapping[str, CameraStatus]:
+        return {name: camera.status for name, camera in self.cameras.items()}
+
+    def zones_of(self, camera: str) -> list[dict[str, Any]]:
+        return [zone.model_dump() for zone in self.settings.camera[camera].zone]
+
+    def save_zones(self, camera: str, zones: list[dict[str, Any]]) -> None:
+        """Put them into the configuration file, and into effect."""
+        if self._file is None:
+            raise UsageError("zones can be saved where cameras come from a .toml file", "`memwatch config init`")
+        write_zones(self._file, camera, zones)
+        self.reload(load_settings(self._file, self._environment))
+
+    def label(self, event: str, label: str | None) -> None:
+        """What a person says of an event: `normal` teaches its camera, and taking it back undoes that."""
+        assert self.index is not None
+        self.index.label(event, label)
+        camera = self.cameras.get(self.index.get(event).camera)
+        if camera is not None:
+            self._teach(camera)
+
+    def _teach(self, camera: LiveCamera) -> None:
+        if self.index is not None:
+            rows = self.index.recent(camera=camera.name, label="normal", most=MOST_TAUGHT)
+            camera.teach([row.record for row in rows])
+
     def tick(self) -> None:
         """What is to be done now and then; call it about once a second."""
         if self.index is None or self.clock.monotonic() - self._kept_at < KEEP_EVERY_S:
             return
         self._kept_at = self.clock.monotonic()
+        for camera in self.cameras.values():  # `memwatch events label` may have been used meanwhile
+            self._teach(camera)
         with self._disk:
             done = enforce(self.index, self.settings.retention, now=self.clock.wall())
         if done.count:
@@ -126,6 +163,7 @@ class Fleet:
         self.settings = settings
         for name, camera in made.items():
             self.cameras[name] = camera
+            self._teach(camera)
             camera.start()
         report = {"added": added, "removed": removed, "changed": changed}
         self.tell(StateEvent("", "config_reloaded", self.clock.wall(), dict(report)))

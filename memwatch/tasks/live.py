@@ -130,11 +130,20 @@ def watch_cameras(
     read: Callable[[], Settings] = lambda: settings_of(sources, model=model, data=data, overrides=overrides)  # noqa: E731
     settings = read()
     lines = Lines(stream)
+    file = Path(sources[0]) if sources[0].endswith(".toml") else None
     with ExitStack() as stack:
         if settings.data is not None:
             stack.enter_context(lock_folder(settings.data))
         outputs = stack.enter_context(Outputs(settings, progress, serve=serve))
-        fleet = Fleet(settings, lines=lines, progress=progress, extra=outputs.sinks, pace=pace, back_off=back_off)
+        fleet = Fleet(
+            settings,
+            lines=lines,
+            progress=progress,
+            extra=outputs.sinks,
+            pace=pace,
+            back_off=back_off,
+            file=file,
+        )
         outputs.begin(fleet)
         hang_up = stack.enter_context(_hang_up())
         fleet.start()
@@ -148,7 +157,6 @@ def watch_cameras(
                     hang_up.clear()
                     _reload(fleet, outputs, read, progress)
                 fleet.tick()
-                outputs.tick()
                 if fleet.failed:
                     raise fleet.failed
         except KeyboardInterrupt as stop:
@@ -157,7 +165,8 @@ def watch_cameras(
     for camera in fleet.cameras.values():
         if camera.error is not None and not isinstance(camera.error, BrokenPipeError):
             progress.note(told(camera.error))
-    return FleetReport(cameras, [c.name for c in fleet.cameras.values() if c.error or c.tally.partial], stopped)
+    failed = [camera.name for camera in fleet.cameras.values() if camera.error or camera.tally.partial]
+    return FleetReport(cameras, failed, stopped)
 
 
 def _reload(fleet: Fleet, outputs: Outputs, read: Callable[[], Settings], progress: Progress) -> None:

@@ -15,11 +15,12 @@ from memwatch.live.ration import Limits as NoticeLimits
 from memwatch.live.ration import Ration
 from memwatch.live.settings import Camera, Profile
 from memwatch.live.status import CameraStatus
+from memwatch.live.taught import tolerance
 from memwatch.pipeline import Detector, run_session
 from memwatch.sinks import Sink
 from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.session import Loaded
-from memwatch.types import Frame, StateEvent, Tally
+from memwatch.types import Frame, Grid, StateEvent, Tally
 from memwatch.video import BackOff, Limits, Source, SupervisedCamera, camera_address, open_source, redact
 
 RESTART_S = 5.0
@@ -53,8 +54,9 @@ class LiveCamera:
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
         self._source: Any = None
+        self._detector: Detector | None = None
+        self._tolerance: Grid | None = None
         self._thread = threading.Thread(target=self._run, name=f"camera-{self.name}", daemon=True)
-        self._profile = ""
         self.gray: Callable[[], bool] = lambda: False
 
     def start(self) -> None:
@@ -70,6 +72,13 @@ class LiveCamera:
         source = self._source
         if source is not None and source.live:  # a recording is read in this camera's thread, which hears of it soon
             source.close()
+
+    def teach(self, records: Sequence[dict[str, Any]]) -> None:
+        """Follow what people called normal, from the next frame on; from whatever thread."""
+        config = self.loaded.model.config
+        self._tolerance = tolerance(records, (config.height // 8, config.width // 8))
+        if self._detector is not None:
+            self._detector.tolerance = self._tolerance
 
     def join(self, timeout: float) -> bool:
         """Whether it ended in time."""
@@ -108,6 +117,7 @@ class LiveCamera:
             sizes=settings.sizes(),
             zones=settings.zones(),
         )
+        detector.tolerance, self._detector = self._tolerance, detector
         limits = NoticeLimits(settings.cooldown_s, settings.max_events_per_hour)
         events = Ration(EventBuilder(self.name, settings.events()), limits, self.name, self.tell)
         profiles = _Profiles(settings, loaded, detector, limits, self)

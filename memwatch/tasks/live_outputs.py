@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from memwatch.errors import UsageError
-from memwatch.live.settings import Settings
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.live.settings import Page, Settings
 from memwatch.live.status import CameraStatus
 from memwatch.sinks import Sink
 from memwatch.sinks.notices import Hooks, Notices, Webhook
@@ -17,6 +17,7 @@ from memwatch.tasks.session import Loaded
 if TYPE_CHECKING:
     from memwatch.sinks.mqtt import Broker
     from memwatch.tasks.fleet import Fleet
+    from memwatch.web.server import PageServer
 
 
 class Outputs:
@@ -36,9 +37,25 @@ class Outputs:
         self.webhook = self._made_webhook(settings)
         self.hooks = self._made_hooks(settings)
         self.broker = self._made_broker(settings)
+        self.page: PageServer | None = None
+        self._serve = serve or settings.page is not None
 
     def begin(self, fleet: Fleet) -> None:
         """Start what needs to know the cameras."""
+        if not self._serve:
+            return
+        try:
+            from memwatch.web.metrics import Metrics
+            from memwatch.web.server import PageServer
+        except ImportError:
+            raise MemwatchError("page: its server is not installed", "pip install 'memwatch[live]'") from None
+        page = self.settings.page or Page()
+        token = self._secret("page.token_env", page.token_env) if page.token_env else None
+        figures = Metrics(fleet.statuses, self._figures)
+        self.page = PageServer(
+            fleet, address=page.address, port=page.port, token=token, hosts=page.hosts, connected=figures
+        )
+        self._progress.note(f"page: {self.page.url}")
 
     def sinks(self, camera: str, status: CameraStatus, loaded: Loaded) -> list[Sink]:
         """A front of each for one camera."""
@@ -49,9 +66,6 @@ class Outputs:
 
             found.append(MqttCamera(self.broker, camera, model=about, stats=status.to_dict))
         return found
-
-    def tick(self) -> None:
-        """What is to be done about twice a second."""
 
     def reload(self, settings: Settings) -> None:
         """Cameras that are gone leave the broker; other changes of outputs need a new start, and that is said."""
@@ -67,9 +81,20 @@ class Outputs:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for output in (self.webhook, self.hooks, self.broker):
+        for output in (self.page, self.webhook, self.hooks, self.broker):
             if output is not None:
                 output.close()
+
+    def _figures(self) -> dict[str, float]:
+        """What the metrics say of the outputs."""
+        told: dict[str, float] = {}
+        for name, out in (("webhook", self.webhook), ("hooks", self.hooks)):
+            if out is not None:
+                told[f"memwatch_{name}_failed"] = out.failed
+                told[f"memwatch_{name}_dropped"] = out.dropped
+        if self.broker is not None:
+            told["memwatch_mqtt_connected"] = float(self.broker.connected)
+        return told
 
     def _made_webhook(self, settings: Settings) -> Webhook | None:
         hook = settings.webhook

@@ -80,8 +80,8 @@ class Browser:
         while not any(event["method"] == method for event in self.events[seen:]):
             self.events.append(self._next())
 
-    def open(self, page: Path, *, width: int, height: int = 844, dark: bool = False, script: bool = True) -> Tab:
-        """Load a file at a width in CSS pixels, in light or dark, with or without scripts."""
+    def open(self, page: Path | str, *, width: int, height: int = 844, dark: bool = False, script: bool = True) -> Tab:
+        """Load a file, or an address, at a width in CSS pixels, in light or dark, with or without scripts."""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -94,7 +94,7 @@ class Browser:
         self.ask("Emulation.setEmulatedMedia", session, features=[scheme])
         self.ask("Emulation.setScriptExecutionDisabled", session, value=not script)
         self.events.clear()
-        self.ask("Page.navigate", session, url=page.resolve().as_uri())
+        self.ask("Page.navigate", session, url=page if isinstance(page, str) else page.resolve().as_uri())
         if not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.wait_for("Page.loadEventFired")
         return Tab(self, session)
