@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from memwatch import __version__, cli_pages, cli_train, console
+from memwatch import __version__, cli_live, cli_pages, cli_train, console
 from memwatch.config import RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
@@ -295,6 +295,7 @@ def info(
     return EXIT_DONE
 
 
+cli_live.add_to(app)
 cli_pages.add_to(app)
 
 

@@ -26,6 +26,49 @@ PATHS = ("model", "data", "password_file")
 """Keys that are paths: relative ones are looked for beside the file that names them."""
 
 Path_ = tuple[str | int, ...]
+EXAMPLE = """\
+# Cameras for `memwatch watch`. `memwatch config check FILE` names what is wrong; `memwatch config show FILE` shows
+# every setting with its default.
+schema = 1
+data = "events"                     # clips, pictures and memories; leave it out to keep nothing
+
+[defaults]                          # each camera may have its own of these
+model = "models/yard.safetensors"   # made by `memwatch train`
+fps = 10                            # frames a second that are scored
+cooldown_s = 60                     # after a notice, no other of that camera for so long
+
+[camera.yard]
+url = "rtsp://camera.local/stream"  # or url_env = "YARD_URL", so that no password stands here
+
+# [[camera.yard.zone]]              # or draw it: memwatch watch FILE --serve, then Zones
+# name = "gate"
+# kind = "include"                  # include, ignore or privacy
+# points = [[0.1, 0.4], [0.5, 0.4], [0.5, 1.0], [0.1, 1.0]]
+
+# [camera.yard.profile.night]
+# when = "22:00-06:00"
+# false_alarms_per_day = 0.2
+
+[retention]
+max_gb = 50
+min_free_gb = 5
+days = 30
+
+# [page]                            # or --serve
+# port = 8765
+
+# [mqtt]
+# host = "broker.local"
+# user = "memwatch"
+# password_env = "MQTT_PASSWORD"
+
+# [webhook]
+# url_env = "WEBHOOK_URL"
+# secret_env = "WEBHOOK_SECRET"
+
+# [hooks]
+# on_event_start = ["/usr/local/bin/ring", "yard"]
+"""
 
 
 class ConfigError(UsageError):

@@ -23,7 +23,7 @@ def write_zones(path: Path, camera: str, zones: list[dict[str, Any]]) -> None:
     tables = checked(zones)
     text = path.read_text(encoding="utf-8")
     kept = _without(text, camera).rstrip("\n")
-    written = kept + "\n" + "".join(_table(camera, zone) for zone in tables)
+    written = kept + "\n" + "".join(table(camera, zone) for zone in tables)
     read_settings(written, path, {})
     write_text(path, written)
 
@@ -47,7 +47,8 @@ def checked(zones: list[dict[str, Any]]) -> list[ZoneTable]:
     return found
 
 
-def _table(camera: str, zone: ZoneTable) -> str:
+def table(camera: str, zone: ZoneTable) -> str:
+    """A zone as it stands in the configuration of `camera`."""
     points = ", ".join(f"[{x:.4f}, {y:.4f}]" for x, y in zone.points)
     return f'\n[[camera.{camera}.zone]]\nname = "{zone.name}"\nkind = "{zone.kind}"\npoints = [{points}]\n'
 

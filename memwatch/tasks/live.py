@@ -127,10 +127,32 @@ def watch_cameras(
     sources: addresses, or one .toml file. data: folder of events and memories. overrides: settings that go before those
     of the file. pace: see `LiveCamera`. SIGHUP reads the file anew.
     """
-    read: Callable[[], Settings] = lambda: settings_of(sources, model=model, data=data, overrides=overrides)  # noqa: E731
+    return run_fleet(
+        lambda: settings_of(sources, model=model, data=data, overrides=overrides),
+        file=Path(sources[0]) if sources[0].endswith(".toml") else None,
+        serve=serve,
+        duration=duration,
+        pace=pace,
+        back_off=back_off,
+        stream=stream,
+        progress=progress,
+    )
+
+
+def run_fleet(
+    read: Callable[[], Settings],
+    *,
+    file: Path | None = None,
+    serve: bool = False,
+    duration: float | None = None,
+    pace: float | None = None,
+    back_off: BackOff | None = None,
+    stream: TextIO,
+    progress: Progress,
+) -> FleetReport:
+    """Watch the cameras that `read` tells; it is asked again at SIGHUP. file: where it has them from, if from a file."""
     settings = read()
     lines = Lines(stream)
-    file = Path(sources[0]) if sources[0].endswith(".toml") else None
     with ExitStack() as stack:
         if settings.data is not None:
             stack.enter_context(lock_folder(settings.data))
