@@ -1,8 +1,9 @@
-"""The commands of live cameras besides watch: their events, their configuration, their zones, and a clip played again."""
+"""The commands of live cameras besides watch: their events, configuration and zones, and a clip played again."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,11 +44,12 @@ class Rows(StrEnum):
 def add_to(app: typer.Typer) -> None:
     """Give `app` these commands."""
     app.command()(replay)
-    for name, words, commands in (
+    groups: tuple[tuple[str, str, dict[str, Callable[..., int]]], ...] = (
         ("events", EVENTS, {"list": list_, "show": show, "label": label, "export": export, "delete": delete}),
         ("config", CONFIG, {"init": init, "check": check, "show": show_config, "schema": schema}),
         ("zones", ZONES, {"draw": draw}),
-    ):
+    )
+    for name, words, commands in groups:
         group = typer.Typer(help=words, rich_markup_mode=None, no_args_is_help=True)
         for verb, command in commands.items():
             group.command(verb)(command)

@@ -55,6 +55,10 @@ class StateEvent:
     """What there is to say of it, ready for JSON."""
     ends: str = ""
     """Why events that are open end here; empty where they go on."""
+    scene: str = ""
+    """What it means for scoring: hold (nothing is scored from here on), then one of go on, relight (the picture is
+    brought back into the light that the scene is known in), anew (the scene is learned anew); empty where it means
+    nothing."""
 
 
 @dataclass(frozen=True, slots=True)

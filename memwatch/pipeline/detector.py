@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memwatch.config import RegionConfig
 from memwatch.events import Tracker, Zones, of_size, regions, with_cues
@@ -13,14 +14,20 @@ from memwatch.pipeline.knowledge import Knowledge, Learner, Lesson, Updates
 from memwatch.runtime import Runtime
 from memwatch.scoring import (
     LASTS,
+    NOTICEABLE,
     SLOW,
     Calibration,
+    Light,
     Passing,
     Persistence,
+    SceneMemory,
     SceneReader,
     SceneView,
+    anew,
+    light_of,
     psnr,
     read_cues,
+    reduced,
     regularity_error,
     squared_error,
 )
@@ -29,6 +36,24 @@ from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score
 
 ODD = 5.0
 """A place that looks so rare (once in a hundred thousand) teaches nothing of the scene, long before it is an alarm."""
+
+
+UNLIKE = 0.05
+"""Median difference, of a brightness of 1, from which on a changed picture is no matter of light."""
+ADOPTS_S = 6.0
+"""So long a scene that is begun anew is taken as it is: the median of so many seconds has no passers-by in it."""
+ADOPT_EVERY_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A scene with what goes with it."""
+
+    scene: SceneMemory
+    anchor: SceneMemory
+    """As training left it."""
+    brightness: NDArray[np.float32]
+    """(C,), mean, 0 … 1."""
 
 
 class Detector:
@@ -64,10 +89,27 @@ class Detector:
         self._moment = Persistence(calibration.half_life)
         self._lasting = Persistence(calibration.lasts)
         self._scene = SceneReader()
+        self._coming = ""
+        self._light: Light | None = None
+        """How the picture's light differs from the known one, once it has changed as a whole."""
+        self._brightness: NDArray[np.float32] | None = None
+        """(C,), of the last second in the known light, 0 … 1."""
+        self._adopting = float("-inf")
+        """Until then, in stream seconds, the scene is taken as it is."""
+        self._adopted: list[tuple[float, NDArray[np.float32]]] = []
+        self._aside: _Known | None = None
+        """The scene of before, while another is in its place."""
 
     def step(self, clips: Sequence[Clip]) -> list[Observation]:
         """One observation a clip, in order. Any number of clips at once gives the same as one by one."""
+        if self._coming and clips:
+            self._settle(clips[0].target, clips[0].frame.seconds)
+        clips = [self._in_known_light(clip) for clip in clips]
         passing = [self._scene.read(c.target, c.frame.seconds) if self.calibration.scene else None for c in clips]
+        if passing and passing[0] is not None and clips[0].frame.seconds < self._adopting:
+            self._adopt(clips[0].target, clips[0].frame.seconds)
+        elif self._light is None and passing and passing[-1] is not None and passing[-1].settled:
+            self._brightness = passing[-1].mean.mean(axis=(1, 2))
         done: list[Observation] = []
         while len(done) < len(clips):
             todo = self.learner.at_once(clips[len(done) :])
@@ -97,6 +139,55 @@ class Detector:
         self._moment.forget()
         self._lasting.forget()
         self._scene = SceneReader()
+
+    def change_scene(self, how: str) -> None:
+        """The whole picture changes: see `StateEvent.scene`. What was going on in it is let go."""
+        self.at_gap()
+        if how in ("relight", "anew"):
+            self._coming = how
+
+    def _settle(self, picture: NDArray[np.float32], seconds: float) -> None:
+        """After a change of the whole picture, of which this (C, h, w) one is the first: find out how its light differs
+        from a known one. Where it is no matter of light the scene is begun anew, and the old one kept to go back to."""
+        how, self._coming = self._coming, ""
+        scene, now = self.learner.knowledge.scene, reduced(picture)
+        if scene is None or self.calibration.scene is None or self._brightness is None:
+            return
+        here = _Known(scene, self.calibration.scene, self._brightness)
+        known = [here] if self._aside is None else [here, self._aside]
+        lights = [(light_of(one.scene, now, one.brightness), one) for one in known]
+        light, chosen = min(lights, key=lambda pair: pair[0].residual)
+        self._adopting = float("-inf")
+        if chosen is not here:
+            self._aside = None
+            self._go_on_with(chosen)
+        elif how == "anew" or light.residual > UNLIKE:
+            self._aside = self._aside or here
+            self._adopting, self._adopted = seconds + ADOPTS_S, []
+            light = replace(light, moves=0.0) if light.residual > UNLIKE else light
+        self._light = light if light.moves >= NOTICEABLE else None
+
+    def _adopt(self, picture: NDArray[np.float32], seconds: float) -> None:
+        """Take the scene as it has been since the change, less whoever passed, for the known one."""
+        scene = self.learner.knowledge.scene
+        assert scene is not None
+        if not self._adopted or not 0 <= seconds - self._adopted[-1][0] < ADOPT_EVERY_S:
+            self._adopted.append((seconds, reduced(picture)))
+        now = np.median([one for _, one in self._adopted], axis=0)
+        new = anew(scene, np.asarray(now, np.float32))
+        self._go_on_with(_Known(new, new, np.asarray(now.mean(axis=(1, 2)), np.float32)))
+
+    def _go_on_with(self, known: _Known) -> None:
+        self._brightness = known.brightness
+        self.calibration = replace(self.calibration, scene=known.anchor)
+        self.learner.restart(known.scene, self.calibration)
+
+    def _in_known_light(self, clip: Clip) -> Clip:
+        """The clip with its pictures brought back into the light that the scene is known in."""
+        light = self._light
+        if light is None:
+            return clip
+        return replace(clip, inputs=light.undone(clip.inputs), target=light.undone(clip.target))
 
     def _view(self, passing: Passing | None, known: Knowledge) -> SceneView | None:
         if passing is None or known.scene is None:

@@ -162,6 +162,14 @@ class Learner:
         self._waiting.append(lesson)
         return True
 
+    def restart(self, scene: SceneMemory, calibration: Calibration) -> None:
+        """Go on with another scene, `calibration.scene` being what it must not leave: what was known before is of a
+        light that is gone, and is not gone back to."""
+        self.forget()
+        self._kept.clear()
+        self.calibration = calibration
+        self.knowledge = replace(self.knowledge, scene=scene)
+
     def forget(self) -> None:
         """Nothing that waits has been proven normal."""
         self.refused.quarantined += len(self._waiting)

@@ -67,6 +67,7 @@ def run_session(
     path = _Path(detector, sinks, events, tally)
     batch = 1 if source.live else BATCH
     pace = Pace(rate)
+    holding = False
     reason = "source_end"
     interrupt: KeyboardInterrupt | None = None
     try:
@@ -74,10 +75,22 @@ def run_session(
             if isinstance(item, StateEvent):
                 path.flush()
                 path.tell_state(item)
+                if item.scene:
+                    holding = item.scene == "hold"
+                    detector.change_scene(item.scene)
+                    window.reset()
                 continue
             frame = item
             tally.read += 1
             tally.seconds = frame.seconds
+            if holding:
+                path.unscored.append((frame, None))
+                path.flush()
+                tally.broken = source.broken
+                if watch and not watch(tally):
+                    reason = "shutdown"
+                    break
+                continue
             clip = window.push(frame)
             if window.broke:
                 path.flush()

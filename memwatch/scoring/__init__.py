@@ -5,6 +5,7 @@ from memwatch.scoring.cues import CUES, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
 from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, Expected, poisson_bound
+from memwatch.scoring.relight import NOTICEABLE, Light, anew, light_of
 from memwatch.scoring.scene import Passing, RunningScene, SceneLesson, SceneMemory, SceneReader, SceneView, reduced
 from memwatch.scoring.unseen import unseen_rarity
 
@@ -18,10 +19,12 @@ __all__ = [
     "LEAST_PER_DAY",
     "MOMENT",
     "MOST_PER_DAY",
+    "NOTICEABLE",
     "SLOW",
     "Calibration",
     "EventRate",
     "Expected",
+    "Light",
     "Passing",
     "Persistence",
     "RunningScene",
@@ -29,7 +32,9 @@ __all__ = [
     "SceneMemory",
     "SceneReader",
     "SceneView",
+    "anew",
     "join",
+    "light_of",
     "peaks",
     "poisson_bound",
     "psnr",

@@ -150,7 +150,7 @@ def run_fleet(
     stream: TextIO,
     progress: Progress,
 ) -> FleetReport:
-    """Watch the cameras that `read` tells; it is asked again at SIGHUP. file: where it has them from, if from a file."""
+    """Watch the cameras that `read` tells; it is asked again at SIGHUP. `file`: where it has them from."""
     settings = read()
     lines = Lines(stream)
     with ExitStack() as stack:

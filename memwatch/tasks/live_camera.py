@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memwatch.clock import Clock
 from memwatch.errors import MemwatchError
 from memwatch.events import EventBuilder, Zones
+from memwatch.live.picture import PictureWatch
 from memwatch.live.ration import Limits as NoticeLimits
 from memwatch.live.ration import Ration
 from memwatch.live.settings import Camera, Profile
@@ -135,7 +136,9 @@ class LiveCamera:
             self._source = source
             if self._stopping.is_set():
                 return
-            stream = _Shown(source, settings.zones(), self.pace, self.clock, self._stopping)
+            pictures = PictureWatch(self.name)
+            self.gray = lambda: pictures.gray
+            stream = _Shown(source, settings.zones(), pictures, self.pace, self.clock, self._stopping)
             try:
                 self.tally = run_session(stream, detector, sinks=sinks, events=events, watch=during, rate=settings.fps)
             finally:
@@ -150,9 +153,7 @@ class LiveCamera:
             return open_source(self.address, name=self.name)
         settings = self.settings
         # A read that times out may still hand over a frame that the decoder had kept: the watchdog has to be first.
-        limits = Limits(
-            open_s=settings.open_s, read_s=1.5 * settings.stall_after_s, stall_s=settings.stall_after_s
-        )
+        limits = Limits(open_s=settings.open_s, read_s=1.5 * settings.stall_after_s, stall_s=settings.stall_after_s)
         return SupervisedCamera(
             camera_address(self.address) or "",
             name=self.name,
@@ -174,13 +175,21 @@ class LiveCamera:
 
 
 class _Shown:
-    """A source as the rest may see it: privacy zones blacked out, a recording paced as if it were live."""
+    """A source as the rest may see it: privacy zones blacked out, a recording paced as if it were live, and what is
+    wrong with the whole picture said before the frame that shows it."""
 
     def __init__(
-        self, source: Source | SupervisedCamera, zones: Zones, pace: float | None, clock: Clock, stop: threading.Event
+        self,
+        source: Source | SupervisedCamera,
+        zones: Zones,
+        pictures: PictureWatch,
+        pace: float | None,
+        clock: Clock,
+        stop: threading.Event,
     ) -> None:
         self._source = source
         self._zones = zones
+        self._pictures = pictures
         self._pace = pace
         self._clock = clock
         self._stop = stop
@@ -216,6 +225,7 @@ class _Shown:
                     self._clock.sleep(min(left, 0.2))
                 wall = self._clock.wall()
             image = self._zones.blackened(item.image)
+            yield from self._pictures.push(item)
             yield Frame(item.source, item.index, wall, item.seconds, image, item.gap)
 
 
@@ -242,7 +252,8 @@ class _Profiles:
         first, self._now = self._now is None, found
         profile = self._settings.profile.get(found)
         budget = profile.false_alarms_per_day if profile else None
-        self._detector.calibration = self._usual.at(budget) if budget else self._usual
+        calibration = self._usual.at(budget) if budget else self._usual
+        self._detector.calibration = replace(calibration, scene=self._detector.calibration.scene)
         self._limits.notify = profile.notify if profile else True
         if not first or found:
             self._camera.tell(

@@ -101,9 +101,7 @@ class _Page:
             raise HTTPException(403, "not the token; wait a second before the next try")
         answer = JSONResponse({"ok": True})
         secure = request.url.scheme == "https"
-        answer.set_cookie(
-            COOKIE, session, max_age=int(SESSION_S), httponly=True, samesite="strict", secure=secure
-        )
+        answer.set_cookie(COOKIE, session, max_age=int(SESSION_S), httponly=True, samesite="strict", secure=secure)
         return answer
 
     async def cameras(self, request: Request) -> Response:
