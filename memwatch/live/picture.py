@@ -89,9 +89,9 @@ class PictureWatch:
         self.gray = look.gray
         torn = self._torn(frame.image)
         if torn and not self._kind:
-            return told + [self._begin(frame, "torn", torn)]
+            return [*told, self._begin(frame, "torn", torn)]
         if self._kind == "torn":
-            return told if torn else told + [self._end(frame, "")]
+            return told if torn else [*told, self._end(frame, "")]
         self._looks.append(look)
         while len(self._looks) > 2 and look.seconds - self._looks[1].seconds >= BEFORE_S:
             self._looks.popleft()
@@ -99,9 +99,10 @@ class PictureWatch:
             return told + self._settled(frame, look)
         before = self._looks[0]
         share = _changed(before.small, look.small)
-        if share >= MOST or (before.gray != look.gray and share >= STILL and self._colour_went(before, look)):
+        # A colour camera that turns gray, or back, changes its picture even where it stays as bright.
+        if share >= MOST or (before.gray != look.gray and share >= STILL):
             self._good = before
-            return told + [self._begin(frame, _kind(before, look), share)]
+            return [*told, self._begin(frame, _kind(before, look), share)]
         return told
 
     def _settled(self, frame: Frame, look: Look) -> list[StateEvent]:
@@ -165,10 +166,6 @@ class PictureWatch:
         self._rows += 1
         # One that always looked so has a black bar, not a torn picture.
         return share if self._good is not None or self._looks else 0.0
-
-    def _colour_went(self, before: Look, now: Look) -> bool:
-        """Whether a colour camera has turned gray, or back: that changes a picture even where it is as bright."""
-        return before.gray != now.gray
 
     def _state(self, frame: Frame, kind: str, facts: dict[str, Any], scene: str) -> StateEvent:
         return StateEvent(self._camera, kind, frame.time, facts, scene=scene)
