@@ -34,6 +34,7 @@ class ZoneTable(Table):
     """A polygon on the picture."""
 
     name: Name
+    """Of letters a-z, digits, - and _."""
     kind: Literal["include", "ignore", "privacy"] = "include"
     """include: only such zones are scored; ignore: not scored; privacy: blacked out before anything is stored."""
     points: list[Annotated[list[Share], Field(min_length=2, max_length=2)]] = Field(min_length=3)
@@ -49,6 +50,7 @@ class Profile(Table):
     when: Annotated[str, StringConstraints(pattern=r"^(ir|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)$")]
     """"22:00-06:00" (the machine's time), or "ir": while the picture of a colour camera is gray."""
     false_alarms_per_day: Positive | None = None
+    """Budget that sets the threshold meanwhile."""
     notify: bool = True
     """Whether notices go out; events are kept all the same."""
 
@@ -71,6 +73,7 @@ class Shared(Table):
     start_hits: Annotated[int, Field(ge=1, le=1000)] = 3
     """Frames over the threshold needed, of `start_window` scored ones, to start an event."""
     start_window: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Scored frames among which the hits are counted."""
     min_event_s: Annotated[float, Field(ge=0)] = 0.2
     """Shorter events are not told."""
     end_gap_s: Positive = 1.0
@@ -82,6 +85,7 @@ class Shared(Table):
     pre_roll_s: Annotated[float, Field(ge=0, le=60)] = 5.0
     """Seconds before an event that its clip shows."""
     post_roll_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+    """Seconds after it."""
     cooldown_s: Annotated[float, Field(ge=0)] = 60.0
     """After a notice, no other of this camera for so long; events are kept all the same."""
     max_events_per_hour: Annotated[int, Field(ge=1)] = 30
@@ -104,7 +108,9 @@ class Camera(Shared):
     password_file: Path | None = None
     """File whose first line is put into the address as its password."""
     zone: list[ZoneTable] = []
+    """Polygons: see below."""
     profile: dict[Name, Profile] = {}
+    """Other settings at times of day: see below; the first whose time it is holds."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Camera:
@@ -133,7 +139,9 @@ class Retention(Table):
     """How long events are kept; enforced while running, oldest first."""
 
     days: Positive | None = None
+    """Older events are deleted."""
     max_gb: Positive | None = 50.0
+    """Of all events together, in 10⁹ bytes."""
     min_free_gb: Annotated[float, Field(ge=0)] = 1.0
     """Left free on the disk."""
     keep_labelled: bool = True
@@ -144,11 +152,15 @@ class Mqtt(Table):
     """A broker to publish to."""
 
     host: str
+    """Name or address of the broker."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    """8883 is usual with `tls`."""
     user: str | None = None
+    """Account at the broker."""
     password_env: str | None = None
     """Environment variable that holds the password."""
     tls: bool = False
+    """Encrypted, the broker's certificate checked."""
     node: Name = "memwatch"
     """This machine's part of the topics, memwatch/NODE/…; two machines on one broker need different ones."""
     discovery: bool = True
@@ -159,11 +171,15 @@ class Webhook(Table):
     """An address that is posted each event's start and end."""
 
     url: str | None = None
+    """http:// or https://."""
     url_env: str | None = None
+    """Environment variable that holds the address."""
     secret_env: str | None = None
     """Environment variable with the key that signs each body: HMAC-SHA256 in X-Memwatch-Signature."""
     timeout_s: Positive = 10.0
+    """Longest wait for an answer."""
     retries: Annotated[int, Field(ge=0, le=100)] = 5
+    """Further tries, ever longer apart, up to a minute."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Webhook:
@@ -183,10 +199,15 @@ class Hooks(Table):
     """Programs to run, as lists of arguments: no shell. The event or state is JSON on their standard input."""
 
     on_event_start: Command | None = None
+    """When an event begins that nothing suppresses."""
     on_event_end: Command | None = None
+    """When it is over."""
     on_camera_lost: Command | None = None
+    """When a camera is lost."""
     on_camera_back: Command | None = None
+    """When it is there, for the first time or again."""
     timeout_s: Positive = 30.0
+    """A program that runs for longer is ended."""
 
 
 class Page(Table):
@@ -195,6 +216,7 @@ class Page(Table):
     address: str = "127.0.0.1"
     """Anything but loopback needs a token."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8765
+    """0 takes a free one, which is said."""
     token_env: str | None = None
     """Environment variable that holds the token."""
     hosts: list[str] = []

@@ -96,10 +96,10 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
 def read_settings(text: str, path: Path, environment: Mapping[str, str]) -> Settings:
     """The same from text; `path` names it in mistakes, and its folder is where relative paths begin."""
     try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        values = _resolved(tomllib.loads(text), path.parent)
+        json.dumps(values, default=str)
+    except (ValueError, RecursionError) as error:  # not TOML, or too deep or too long a number for anybody
         raise ConfigError([_toml_error(error, path)]) from None
-    values = _resolved(values, path.parent)
     origins = _from_environment(values, environment)
     defaults = values.get("defaults")
     cameras = values.get("camera")
@@ -141,12 +141,20 @@ def _resolved(values: Any, folder: Path) -> Any:
     found = {}
     for key, value in values.items():
         if key in PATHS and isinstance(value, str) and value:
-            found[key] = str(folder / Path(value).expanduser())
+            found[key] = str(folder / _at_home(value))
         elif isinstance(value, dict):
             found[key] = _resolved(value, folder)
         else:
             found[key] = value
     return found
+
+
+def _at_home(text: str) -> Path:
+    """A path with its ~ resolved, if it names anybody's home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def _from_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[Path_, str]:
@@ -173,9 +181,11 @@ def _scalar(text: str, *, as_text: bool) -> Any:
     if as_text:
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = tomllib.loads(f"value = {text}")["value"]
+        json.dumps(value, default=str)
+    except (ValueError, RecursionError):
         return text
+    return value
 
 
 def _told(

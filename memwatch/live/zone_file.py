@@ -54,12 +54,20 @@ def table(camera: str, zone: ZoneTable) -> str:
 
 
 def _without(text: str, camera: str) -> str:
-    """The file less this camera's tables of zones."""
+    """The file less this camera's tables of zones. Comments between the last key of one and the next table stay."""
     mine = re.compile(rf"\s*\[\[\s*camera\s*\.\s*[\"']?{re.escape(camera)}[\"']?\s*\.\s*zone\s*\]\]")
-    kept, inside = [], False
-    for line in text.splitlines():
+    kept: list[str] = []
+    after: list[str] = []
+    inside = False
+    for line in text.split("\n"):
         if re.match(r"\s*\[", line) and not re.match(r"\s*\[[\s\[\]\d.,eE+-]*,?\s*(#.*)?$", line):
             inside = bool(mine.match(line))
+            kept += after
+            after = []
         if not inside:
             kept.append(line)
-    return "\n".join(kept)
+        elif line.lstrip().startswith("#") or (after and not line.strip()):
+            after.append(line)
+        else:
+            after = []
+    return "\n".join(kept + after)

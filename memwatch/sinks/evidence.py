@@ -35,6 +35,8 @@ MOST_BYTES = 64_000_000
 SHORTEST_S = 3.0
 """The ring is at least so long: an open event names its best frame once a second."""
 QUALITY = 88
+EPSILON_S = 1e-6
+"""Differences of frame times miss round numbers by less than this."""
 
 
 def folder_of(data: Path, camera: str, start: float) -> Path:
@@ -141,46 +143,56 @@ class Evidence(Sink):
         kept = _Kept(frame.index, frame.seconds, bytes(data), regions)
         self._ring.append(kept)
         self._bytes += len(kept.jpeg)
-        oldest = frame.seconds - max(self._pre, SHORTEST_S)
+        oldest = frame.seconds - max(self._pre, SHORTEST_S) - EPSILON_S
         while len(self._ring) > 1 and (self._ring[0].seconds < oldest or self._bytes > MOST_BYTES):
             self._bytes -= len(self._ring.popleft().jpeg)
         for clip in list(self._clips.values()):
-            if clip.until is not None and frame.seconds > clip.until:
+            if clip.until is not None and frame.seconds > clip.until + EPSILON_S:
                 self._finish(clip)
             else:
                 self._write(clip, frame.image, frame.seconds)
 
     def _event(self, event: Event) -> None:
-        if event.phase == "opened" and self._record:
-            self._open(event)
-        clip = self._clips.get(event.id)
-        if clip is not None:
-            clip.event = event
-            best = next((kept for kept in self._ring if kept.index == event.peak.index), None)
-            clip.best = best or clip.best
-        self._put(event, "recording" if event.phase == "opened" and clip and not clip.failed else None)
-        if event.phase != "closed" or clip is None:
-            return
-        if clip.best is not None:
-            self._pictures(clip, clip.best)
-        write_text(clip.folder / f"{event.id}.json", json.dumps(self._line(event), ensure_ascii=False) + "\n")
-        if event.end_reason == "quiet":
-            clip.until = event.last.seconds + self._post
-        else:  # nothing follows that belongs to it
-            self._finish(clip)
-        if self._on_closed:
+        self._seq += 1
+        record = event_record(event, seq=self._seq, model=self._model)
+        new = self._opened(event) if event.phase == "opened" and self._record else None
+        clip = new or self._clips.get(event.id)
+        try:
+            # Known before anything of it is written: a crash leaves no file that nobody knows of.
+            state = "recording" if new else None
+            self._index.put(record, start=event.start.time, stop=event.last.time, clip=state)
+            if new is not None:
+                for kept in self._ring:
+                    if kept.seconds >= event.start.seconds - self._pre - EPSILON_S:
+                        self._write(new, _picture(kept), kept.seconds)
+            if clip is not None:
+                self._follow(clip, event, record)
+        finally:  # whatever could not be written, a clip ends
+            if clip is not None and event.phase == "closed":
+                clip.until = event.last.seconds + self._post
+                if event.end_reason != "quiet":  # nothing follows that belongs to it
+                    self._finish(clip)
+        if clip is not None and event.phase == "closed" and self._on_closed:
             self._on_closed(event.id)
 
-    def _open(self, event: Event) -> None:
-        folder = folder_of(self._index.data, self._camera, event.start.time)
+    def _opened(self, event: Event) -> _Clip | None:
+        """A clip without pictures yet; None where there is no room for it."""
         if not self._room():
             self._say("disk_full", text="no room for another clip; scoring goes on")
-            return
+            return None
+        folder = folder_of(self._index.data, self._camera, event.start.time)
         writer = VideoWriter(folder / f"{event.id}.mp4", fps=self._fps, growing=True)
         clip = self._clips[event.id] = _Clip(event, folder, writer)
-        for kept in self._ring:
-            if kept.seconds >= event.start.seconds - self._pre:
-                self._write(clip, _picture(kept), kept.seconds)
+        return clip
+
+    def _follow(self, clip: _Clip, event: Event, record: dict[str, Any]) -> None:
+        """Take the best frame while the ring has it; once the event is over, write it and the record."""
+        clip.event = event
+        clip.best = next((kept for kept in self._ring if kept.index == event.peak.index), clip.best)
+        if event.phase == "closed":
+            if clip.best is not None:
+                self._pictures(clip, clip.best)
+            write_text(clip.folder / f"{event.id}.json", json.dumps(record, ensure_ascii=False) + "\n")
 
     def _write(self, clip: _Clip, image: Image, seconds: float) -> None:
         if clip.failed:
@@ -221,13 +233,6 @@ class Evidence(Sink):
         draw_boxes(boxed, best.regions, boxed.shape[1] / clean.shape[1])
         _, data = cv2.imencode(".jpg", boxed, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         write_bytes(clip.folder / f"{clip.event.id}.jpg", bytes(data))
-
-    def _line(self, event: Event) -> dict[str, Any]:
-        self._seq += 1
-        return event_record(event, seq=self._seq, model=self._model)
-
-    def _put(self, event: Event, clip: str | None) -> None:
-        self._index.put(self._line(event), start=event.start.time, stop=event.last.time, clip=clip)
 
     def _trouble(self, error: Exception) -> None:
         self._say("evidence_failed", text=told(error))

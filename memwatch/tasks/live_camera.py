@@ -24,6 +24,10 @@ from memwatch.tasks.session import Loaded
 from memwatch.types import Frame, Grid, StateEvent, Tally
 from memwatch.video import BackOff, Limits, Source, SupervisedCamera, camera_address, open_source, redact
 
+LOAD_S = 10.0
+"""Whether frames are scored in time is looked at over so long."""
+TOO_MANY = 0.2
+"""Share of frames dropped for newer ones, from which on it is said."""
 RESTART_S = 5.0
 """A camera's session that met an error of ours begins anew after so long."""
 
@@ -122,6 +126,7 @@ class LiveCamera:
         limits = NoticeLimits(settings.cooldown_s, settings.max_events_per_hour)
         events = Ration(EventBuilder(self.name, settings.events()), limits, self.name, self.tell)
         profiles = _Profiles(settings, loaded, detector, limits, self)
+        load = _Load(self.status, self._say)
         sinks = self.make_sinks(self)
 
         def during(tally: Tally) -> bool:
@@ -130,6 +135,7 @@ class LiveCamera:
                 keeper.tick(detector)
             profiles.tick(self.clock.wall())
             self._count()
+            load.tick(self.clock.monotonic(), tally.skipped)
             return not self._stopping.is_set()
 
         with self._open(live) as source:
@@ -170,7 +176,7 @@ class LiveCamera:
         self.status.counts.dropped = dropped + self.tally.skipped
         self.status.counts.broken = source.broken if source is not None else 0
 
-    def _say(self, kind: str, **facts: str) -> None:
+    def _say(self, kind: str, **facts: Any) -> None:
         self.tell(StateEvent(self.name, kind, self.clock.wall(), dict(facts)))
 
 
@@ -190,6 +196,7 @@ class _Shown:
         self._source = source
         self._zones = zones
         self._pictures = pictures
+        self._size: tuple[int, int] | None = None
         self._pace = pace
         self._clock = clock
         self._stop = stop
@@ -225,8 +232,46 @@ class _Shown:
                     self._clock.sleep(min(left, 0.2))
                 wall = self._clock.wall()
             image = self._zones.blackened(item.image)
+            yield from self._resized(item)
             yield from self._pictures.push(item)
             yield Frame(item.source, item.index, wall, item.seconds, image, item.gap)
+
+    def _resized(self, frame: Frame) -> list[StateEvent]:
+        """What is to be said of a picture of another size than the one before."""
+        size, before = (frame.image.shape[1], frame.image.shape[0]), self._size
+        self._size = size
+        if before in (None, size):
+            return []
+        facts = {"kind": "resolution", "over": True, "from": before, "to": size}
+        return [StateEvent(frame.source, "scene_change", frame.time, facts, ends="gap")]
+
+
+class _Load:
+    """Says when frames come faster than they can be scored, and when that is over."""
+
+    def __init__(self, status: CameraStatus, say: Callable[..., None]) -> None:
+        self._status = status
+        self._say = say
+        self._since: float | None = None
+        self._scored = self._dropped = 0
+        self._told = False
+
+    def tick(self, now: float, unwanted: int) -> None:
+        """`unwanted`: frames that `fps` leaves out by itself."""
+        counts = self._status.counts
+        late = counts.dropped - unwanted
+        if self._since is None or now < self._since:
+            self._since, self._scored, self._dropped = now, counts.scored, late
+        if now - self._since < LOAD_S:
+            return
+        scored, dropped = counts.scored - self._scored, late - self._dropped
+        share = dropped / max(1, scored + dropped)
+        if (share > TOO_MANY) != self._told and (share > TOO_MANY or share < TOO_MANY / 2):
+            self._told = not self._told
+            took = now - self._since
+            rates = {"scored_fps": round(scored / took, 1), "wanted_fps": round((scored + dropped) / took, 1)}
+            self._say("overload", over=not self._told, **rates)
+        self._since, self._scored, self._dropped = now, counts.scored, late
 
 
 class _Profiles:

@@ -115,7 +115,6 @@ class SupervisedCamera(FrameSource):
                         yield frame
                         if attempt and self._clock.monotonic() - since >= self.back_off.healthy_s:
                             attempt = 0
-                    self.size = connection.size or self.size
             except SourceError as error:
                 failure = error
             finally:
@@ -124,7 +123,6 @@ class SupervisedCamera(FrameSource):
                 return
             attempt += 1
             reason = failure.reason if failure else "eof"
-            lost_at = self._seen if lost_at is None else lost_at
             wait = self.back_off.wait(attempt, reason)
             until = self._clock.monotonic() + wait
             if not told:
@@ -136,6 +134,7 @@ class SupervisedCamera(FrameSource):
                 if reason in PERMANENT or self._clock.monotonic() >= late:
                     yield self._lost(reason, failure, attempt, max(0.0, until - self._clock.monotonic()))
                     told = True
+                    lost_at = self._seen if lost_at is None else lost_at
             self._pause(until)
             self.reconnects += 1
 
@@ -167,6 +166,7 @@ class SupervisedCamera(FrameSource):
         """Take over what the connection that just ended has counted."""
         connection, self._current = self._current, None
         if connection is not None:
+            self.size = connection.size or self.size
             self.dropped += connection.dropped
             self.broken += connection.broken
             for problem in connection.problems:
