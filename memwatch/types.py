@@ -27,6 +27,16 @@ State = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """A picture as the camera encoded it: H.264, Annex B, without pictures that are shown out of their order."""
+
+    data: bytes
+    seconds: float
+    """As of the frame that it becomes."""
+    keyframe: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded picture of a source."""
 
@@ -40,6 +50,8 @@ class Frame:
     image: Image
     gap: bool = False
     """First frame after a break: what came before must not be compared with it."""
+    packets: tuple[Packet, ...] = ()
+    """Of this frame and of those dropped since the one before, where the camera's own encoding can be kept as it is."""
 
 
 @dataclass(frozen=True, slots=True)

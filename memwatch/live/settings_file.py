@@ -99,7 +99,7 @@ def read_settings(text: str, path: Path, environment: Mapping[str, str]) -> Sett
         values = _resolved(tomllib.loads(text), path.parent)
         json.dumps(values, default=str)
     except (ValueError, RecursionError) as error:  # not TOML, or too deep or too long a number for anybody
-        raise ConfigError([_toml_error(error, path)]) from None
+        raise ConfigError([_toml_error(error, text, path)]) from None
     origins = _from_environment(values, environment)
     defaults = values.get("defaults")
     cameras = values.get("camera")
@@ -181,11 +181,11 @@ def _scalar(text: str, *, as_text: bool) -> Any:
     if as_text:
         return text
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-        json.dumps(value, default=str)
+        found = tomllib.loads(f"value = {text}")
+        json.dumps(found, default=str)
     except (ValueError, RecursionError):
         return text
-    return value
+    return found["value"] if len(found) == 1 else text
 
 
 def _told(
@@ -268,7 +268,9 @@ def _nth(table: Iterable[str], place: Path_, counts: Mapping[int, int], number: 
     return wanted is None or number == wanted + 1
 
 
-def _toml_error(error: Exception, path: Path) -> str:
-    at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-    what = re.sub(r"\s*\(at .*\)$", "", str(error))
-    return f"{path}:{at.group(1) if at else 1}: not TOML: {what}"
+def _toml_error(error: Exception, text: str, path: Path) -> str:
+    said = str(error)
+    at = re.search(r"\(at line (\d+), column (\d+)\)", said)
+    last = text.count("\n") + 1 if said.endswith("(at end of document)") else 1
+    what = re.sub(r"\s*\(at .*\)$", "", said)
+    return f"{path}:{at.group(1) if at else last}: not TOML: {what}"

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from memwatch.sinks.base import Sink
 from memwatch.sinks.index import Index
 from memwatch.sinks.marked import draw_boxes, enlarged
 from memwatch.sinks.worker import Worker, told
-from memwatch.types import Event, Frame, Image, Observation, Region, StateEvent
-from memwatch.video.writer import VideoWriter
+from memwatch.types import Event, Frame, Image, Observation, Packet, Region, StateEvent
+from memwatch.video.writer import PacketWriter, VideoWriter
 
 KINDS = {".mp4": "clip", ".jpg": "best frame, boxed", "-clean.jpg": "best frame as it was", ".json": "record"}
 """An event's files: its id and one of these."""
@@ -32,8 +33,9 @@ WAITING = 200
 """Frames and events that may wait for the disk."""
 MOST_BYTES = 64_000_000
 """Of the ring of frames that a pre-roll is taken from."""
-SHORTEST_S = 3.0
-"""The ring is at least so long: an open event names its best frame once a second."""
+OPENING_S = 3.0
+"""The ring is so much longer than the pre-roll: an event is told some frames after its start, and names its best frame
+once a second."""
 QUALITY = 88
 EPSILON_S = 1e-6
 """Differences of frame times miss round numbers by less than this."""
@@ -56,8 +58,20 @@ class _Kept:
 
     index: int
     seconds: float
+    size: tuple[int, int]
     jpeg: bytes
+    """Empty where the camera's own packets are kept and nothing is odd."""
     regions: tuple[Region, ...]
+    packets: tuple[Packet, ...]
+
+    @property
+    def starts(self) -> bool:
+        """Whether a clip of packets may begin here."""
+        return any(packet.keyframe for packet in self.packets)
+
+    @property
+    def bytes(self) -> int:
+        return len(self.jpeg) + sum(len(packet.data) for packet in self.packets)
 
 
 @dataclass(slots=True)
@@ -66,8 +80,8 @@ class _Clip:
 
     event: Event
     folder: Path
-    writer: VideoWriter
-    first: float = -1.0
+    writer: VideoWriter | PacketWriter
+    first: float
     """Stream seconds of its first frame."""
     until: float | None = None
     """Where it ends; None while its event is open."""
@@ -136,21 +150,29 @@ class Evidence(Sink):
         self.close()
 
     def _frame(self, frame: Frame, regions: tuple[Region, ...]) -> None:
-        _, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if self._ring and frame.seconds < self._ring[-1].seconds:
             self._ring.clear()
             self._bytes = 0
-        kept = _Kept(frame.index, frame.seconds, bytes(data), regions)
+        jpeg = b"" if frame.packets and not regions else _jpeg(frame.image)
+        size = frame.image.shape[1], frame.image.shape[0]
+        kept = _Kept(frame.index, frame.seconds, size, jpeg, regions, frame.packets)
         self._ring.append(kept)
-        self._bytes += len(kept.jpeg)
-        oldest = frame.seconds - max(self._pre, SHORTEST_S) - EPSILON_S
-        while len(self._ring) > 1 and (self._ring[0].seconds < oldest or self._bytes > MOST_BYTES):
-            self._bytes -= len(self._ring.popleft().jpeg)
+        self._bytes += kept.bytes
+        oldest = frame.seconds - self._pre - OPENING_S - EPSILON_S
+        while len(self._ring) > 1 and (self._dispensable(oldest) or self._bytes > MOST_BYTES):
+            self._bytes -= self._ring.popleft().bytes
         for clip in list(self._clips.values()):
             if clip.until is not None and frame.seconds > clip.until + EPSILON_S:
                 self._finish(clip)
             else:
-                self._write(clip, frame.image, frame.seconds)
+                self._write(clip, kept, frame.image)
+
+    def _dispensable(self, oldest: float) -> bool:
+        """Whether no clip of what is newer than `oldest` needs the ring's first frame: packets begin at a keyframe."""
+        first = self._ring[0]
+        if first.seconds >= oldest or not first.packets:
+            return first.seconds < oldest
+        return any(kept.starts and kept.seconds <= oldest for kept in islice(self._ring, 1, None))
 
     def _event(self, event: Event) -> None:
         self._seq += 1
@@ -163,8 +185,8 @@ class Evidence(Sink):
             self._index.put(record, start=event.start.time, stop=event.last.time, clip=state)
             if new is not None:
                 for kept in self._ring:
-                    if kept.seconds >= event.start.seconds - self._pre - EPSILON_S:
-                        self._write(new, _picture(kept), kept.seconds)
+                    if kept.seconds >= new.first - EPSILON_S:
+                        self._write(new, kept)
             if clip is not None:
                 self._follow(clip, event, record)
         finally:  # whatever could not be written, a clip ends
@@ -181,25 +203,37 @@ class Evidence(Sink):
             self._say("disk_full", text="no room for another clip; scoring goes on")
             return None
         folder = folder_of(self._index.data, self._camera, event.start.time)
-        writer = VideoWriter(folder / f"{event.id}.mp4", fps=self._fps, growing=True)
-        clip = self._clips[event.id] = _Clip(event, folder, writer)
+        path, wanted = folder / f"{event.id}.mp4", event.start.seconds - self._pre
+        starts = [kept for kept in self._ring if kept.starts]
+        first = next((kept for kept in reversed(starts) if kept.seconds <= wanted + EPSILON_S), None)
+        first = first or next(iter(starts), None)
+        if first is not None and all(kept.packets for kept in self._ring):
+            clip = _Clip(event, folder, PacketWriter(path, size=first.size, fps=self._fps), first.seconds)
+        else:
+            begin = next((k.seconds for k in self._ring if k.seconds >= wanted - EPSILON_S), event.start.seconds)
+            clip = _Clip(event, folder, VideoWriter(path, fps=self._fps, growing=True), begin)
+        self._clips[event.id] = clip
         return clip
 
     def _follow(self, clip: _Clip, event: Event, record: dict[str, Any]) -> None:
         """Take the best frame while the ring has it; once the event is over, write it and the record."""
         clip.event = event
-        clip.best = next((kept for kept in self._ring if kept.index == event.peak.index), clip.best)
+        clip.best = next((kept for kept in self._ring if kept.index == event.peak.index and kept.jpeg), clip.best)
         if event.phase == "closed":
             if clip.best is not None:
                 self._pictures(clip, clip.best)
             write_text(clip.folder / f"{event.id}.json", json.dumps(record, ensure_ascii=False) + "\n")
 
-    def _write(self, clip: _Clip, image: Image, seconds: float) -> None:
+    def _write(self, clip: _Clip, kept: _Kept, image: Image | None = None) -> None:
+        """Append a frame as the camera sent it, or encoded anew; `image` where it is at hand."""
         if clip.failed:
             return
         try:
-            clip.first = seconds if clip.first < 0 else clip.first
-            clip.writer.write(image, seconds - clip.first)
+            if isinstance(clip.writer, PacketWriter):
+                for packet in kept.packets:
+                    clip.writer.write(packet, max(0.0, packet.seconds - clip.first))
+            elif kept.jpeg or image is not None:
+                clip.writer.write(_picture(kept) if image is None else image, kept.seconds - clip.first)
         except MemwatchError as error:
             clip.failed = True
             self._index.set_clip(clip.event.id, "failed", 0)
@@ -231,8 +265,7 @@ class Evidence(Sink):
         clean = _picture(best)
         boxed = enlarged(clean)
         draw_boxes(boxed, best.regions, boxed.shape[1] / clean.shape[1])
-        _, data = cv2.imencode(".jpg", boxed, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        write_bytes(clip.folder / f"{clip.event.id}.jpg", bytes(data))
+        write_bytes(clip.folder / f"{clip.event.id}.jpg", _jpeg(boxed))
 
     def _trouble(self, error: Exception) -> None:
         self._say("evidence_failed", text=told(error))
@@ -241,6 +274,11 @@ class Evidence(Sink):
         if not self._broken:
             self._broken = True
             self._tell(StateEvent(self._camera, kind, time.time(), dict(facts)))
+
+
+def _jpeg(image: Image) -> bytes:
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return bytes(data)
 
 
 def _picture(kept: _Kept) -> Image:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -65,6 +69,7 @@ class Webhook:
     ) -> None:
         self.sent = self.failed = 0
         self._url = url
+        self._shown = _host(url)
         self._secret = secret.encode() if secret else None
         self._timeout = timeout_s
         self._retries = retries
@@ -101,15 +106,25 @@ class Webhook:
                 final = 400 <= error.code < 500 and error.code not in (408, 429)
                 reason = f"answers {error.code}"
                 error.close()
+            except http.client.HTTPException as error:  # its words may hold the address
+                final, reason = False, f"answers nonsense ({type(error).__name__})"
             except OSError as error:
                 final, reason = False, redact(str(getattr(error, "reason", error)))
             if final or not left or self._stop.wait(wait):
-                raise MemwatchError(f"webhook {redact(self._url)}: {reason}", "the notice is given up")
+                raise MemwatchError(f"webhook {self._shown}: {reason}", "the notice is given up")
             wait = min(2 * wait, LONGEST_WAIT_S)
 
     def _give_up(self, error: Exception) -> None:
         self.failed += 1
         self._note(told(error))
+
+
+def _host(url: str) -> str:
+    """As much of an address as may be shown: what follows is a secret with many services."""
+    try:
+        return urllib.parse.urlsplit(url).hostname or "address"
+    except ValueError:
+        return "address"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -149,24 +164,28 @@ class Hooks:
         about = {"MEMWATCH_TYPE": kind, "MEMWATCH_CAMERA": str(record["camera"])}
         started = time.monotonic()
         try:
-            done = subprocess.run(
+            running = subprocess.Popen(
                 command,
-                input=json.dumps(record, ensure_ascii=False, allow_nan=False).encode(),
                 env=os.environ | about,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                timeout=self._timeout,
-                check=False,
                 start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            took = time.monotonic() - started
-            raise MemwatchError(f"hook {command[0]}: still ran after {took:.0f} s and was ended") from None
         except OSError as error:
             raise MemwatchError(f"hook {command[0]}: does not start ({error.strerror})", "check its path") from None
-        if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
-            raise MemwatchError(f"hook {command[0]}: ended with {done.returncode} {redact(last)}".rstrip())
+        with running:
+            try:
+                line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+                _, said = running.communicate(line, timeout=self._timeout)
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):  # with all that it started
+                    os.killpg(running.pid, signal.SIGKILL)
+                took = time.monotonic() - started
+                raise MemwatchError(f"hook {command[0]}: still ran after {took:.0f} s and was ended") from None
+        if running.returncode:
+            last = said.decode(errors="replace").strip().rpartition("\n")[2][:200]
+            raise MemwatchError(f"hook {command[0]}: ended with {running.returncode} {redact(last)}".rstrip())
         self.ran += 1
 
     def _give_up(self, error: Exception) -> None:

@@ -69,6 +69,7 @@ class Fleet:
         self._environment = os.environ if environment is None else environment
         self._pace = pace
         self._back_off = back_off
+        self._outputs: dict[str, Sequence[Sink]] = {}
         self._models: dict[tuple[Path, float | None], Loaded] = {}
         self._disk = threading.Lock()
         self._kept_at = float("-inf")
@@ -203,17 +204,20 @@ class Fleet:
     def _sinks(self, camera: LiveCamera) -> list[Sink]:
         about = camera.loaded.about()
         sinks: list[Sink] = [EventLines(self._lines, model=about), camera.status]
-        more = list(self._extra(camera.name, camera.status, camera.loaded)) if self._extra else []
+        failed = self._failing(camera)
+        made = self._extra(camera.name, camera.status, camera.loaded) if self._extra else []
+        outputs = [Guarded(sink, failed) for sink in made]
+        self._outputs[camera.name] = outputs
+        sinks += outputs
         if self.index is not None:
             settings = camera.settings
-            more.append(
-                Evidence(
-                    self.index, camera.name, model=about, pre_roll_s=settings.pre_roll_s,
-                    post_roll_s=settings.post_roll_s, fps=None, record=settings.record, room=self._room,
-                    tell=self._teller(camera.name),
-                )
+            evidence = Evidence(
+                self.index, camera.name, model=about, pre_roll_s=settings.pre_roll_s,
+                post_roll_s=settings.post_roll_s, fps=None, record=settings.record, room=self._room,
+                tell=self._teller(camera.name),
             )  # fmt: skip
-        return sinks + [Guarded(sink, self._failing(camera)) for sink in more]
+            sinks.append(Guarded(evidence, failed))
+        return sinks
 
     def _failing(self, camera: LiveCamera) -> Callable[[str], None]:
         def failed(line: str) -> None:
@@ -238,5 +242,7 @@ class Fleet:
             if name in self.cameras:
                 self.cameras[name].status.on_state(state)
             self.tell(state)
+            for output in self._outputs.get(name, ()):
+                output.on_state(state)
 
         return tell

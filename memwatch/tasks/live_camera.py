@@ -232,9 +232,10 @@ class _Shown:
                     self._clock.sleep(min(left, 0.2))
                 wall = self._clock.wall()
             image = self._zones.blackened(item.image)
+            packets = item.packets if image is item.image else ()
             yield from self._resized(item)
             yield from self._pictures.push(item)
-            yield Frame(item.source, item.index, wall, item.seconds, image, item.gap)
+            yield Frame(item.source, item.index, wall, item.seconds, image, item.gap, packets)
 
     def _resized(self, frame: Frame) -> list[StateEvent]:
         """What is to be said of a picture of another size than the one before."""

@@ -10,7 +10,7 @@ from memwatch.video.source import Source, camera_address, open_source
 from memwatch.video.supervised import BackOff, SupervisedCamera
 from memwatch.video.truth import Truth, load_truth
 from memwatch.video.window import GRAY_CHROMA, ClipWindow, chroma, is_gap, positions, prepare, scaled
-from memwatch.video.writer import VideoWriter, salvage
+from memwatch.video.writer import PacketWriter, VideoWriter, salvage
 
 __all__ = [
     "GRAY_CHROMA",
@@ -21,6 +21,7 @@ __all__ = [
     "DataSet",
     "ImageSource",
     "Limits",
+    "PacketWriter",
     "RecordedSource",
     "Source",
     "SupervisedCamera",

@@ -7,6 +7,7 @@ for a frame is bounded here, beside the reader, not in it.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +20,17 @@ from av.video.frame import VideoFrame
 
 from memwatch.clock import Clock, SystemClock
 from memwatch.errors import SourceError
-from memwatch.types import Frame
+from memwatch.types import Frame, Packet
 from memwatch.video.base import FrameSource, check_size
 from memwatch.video.recorded import ToBgr
 from memwatch.video.redaction import redact
 
 _SLICE_S = 0.2
 """The consumer waits in slices this long, so that Ctrl-C is heard at once."""
+_MOST_PACKETS = 500
+"""That wait for a slow consumer; what is older is of no use to it."""
+_HEADER, _FIRST = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]"), 256
+"""A sequence parameter set, which decoding begins with, and in how many bytes it is looked for."""
 _RTSP_PROBES: tuple[dict[str, str], ...] = (
     {"analyzeduration": "0", "probesize": "32"},
     {"analyzeduration": "300000"},
@@ -84,6 +89,10 @@ class CameraSource(FrameSource):
         self._newest: _Arrival | None = None
         self._number = 0
         self._last_stamp: float | None = None
+        self._packets: list[tuple[bytes, float | None, bool]] = []
+        """Encoded pictures that no frame has been handed out with: data, stamp, whether it is a keyframe."""
+        self._keeps_packets = False
+        self._headers = b""
         self._failure: SourceError | None = None
         self._opened = self._stopped = False
         self._thread = threading.Thread(target=self._drain, args=(address,), name="camera", daemon=True)
@@ -91,18 +100,18 @@ class CameraSource(FrameSource):
         self._await_opening()
 
     def __iter__(self) -> Iterator[Frame]:
-        to_bgr, seconds, first = ToBgr(), 0.0, None
+        to_bgr, seconds, times = ToBgr(), 0.0, _Times()
         while (arrival := self._next_arrival()) is not None:
             image = to_bgr(arrival.frame)
             size = (image.shape[1], image.shape[0])
             check_size(*size, self.shown)
-            gap = self.size is not None and first is not None and size != self.size
+            gap = self.size is not None and times.begun and size != self.size
             if gap:
                 self._note(f"the picture's size changed to {size[0]}x{size[1]}")
             self.size = size
-            first = first or arrival
-            seconds = max(seconds, _elapsed(first, arrival))
-            yield Frame(self.name, arrival.number, arrival.wall, seconds, image, gap)
+            seconds = max(seconds, times.of(arrival))
+            packets = self._taken_packets(times)
+            yield Frame(self.name, arrival.number, arrival.wall, seconds, image, gap, packets)
 
     def close(self) -> None:
         """Tell the reader to stop and give it a second.
@@ -181,7 +190,12 @@ class CameraSource(FrameSource):
             self.fps = float(rate) if rate else None
             self._opened = True
             self._changed.notify_all()
+        coded = stream.codec_context
+        self._headers = bytes(coded.extradata or b"")
+        # Other codecs, and pictures that are shown out of order, would need more than being copied.
+        self._keeps_packets = coded.name == "h264" and not coded.has_b_frames and self.kind.startswith("rtsp")
         for packet in container.demux(stream):
+            self._keep(packet)
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
@@ -194,6 +208,27 @@ class CameraSource(FrameSource):
             if self._stopped:
                 return
         self._fail(f"the stream ended after {self._number} frames", "eof")
+
+    def _keep(self, packet: Any) -> None:
+        """Remember a packet as it came; one before its time ends that for good."""
+        if not self._keeps_packets or not packet.size:
+            return
+        # The first packet of a stream often has no time yet.
+        stamp = float(packet.pts * packet.time_base) if packet.pts is not None else self._last_stamp
+        with self._changed:
+            before = self._packets[-1][1] if self._packets else None
+            if before is not None and (stamp is None or stamp < before):
+                self._keeps_packets, self._packets = False, []
+                return
+            data, key = bytes(packet), bool(packet.is_keyframe)
+            if key and not _HEADER.search(data[:_FIRST]):  # told once in the stream's description, needed in each clip
+                data = self._headers + data
+            self._packets = [*self._packets[-_MOST_PACKETS:], (data, stamp, key)]
+
+    def _taken_packets(self, times: _Times) -> tuple[Packet, ...]:
+        with self._changed:
+            kept, self._packets = self._packets, []
+        return tuple(Packet(data, times.of_stamp(stamp), key) for data, stamp, key in kept)
 
     def _deliver(self, frame: VideoFrame) -> None:
         arrival = _Arrival(frame, self._number, self._clock.wall(), self._clock.monotonic(), frame.time)
@@ -243,11 +278,32 @@ def _open(address: str, limits: Limits) -> Any:
     return container
 
 
-def _elapsed(first: _Arrival, arrival: _Arrival) -> float:
-    """Seconds between two frames by their timestamps; by their arrival where one has none."""
-    if first.stamp is None or arrival.stamp is None:
-        return arrival.monotonic - first.monotonic
-    return arrival.stamp - first.stamp
+class _Times:
+    """Seconds since a stream's first frame, by its own stamps; by arrival as long as it has none."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._anchor: tuple[float, float] | None = None
+        """The first stamp there was, and its seconds."""
+
+    @property
+    def begun(self) -> bool:
+        return self._first is not None
+
+    def of(self, arrival: _Arrival) -> float:
+        self._first = arrival.monotonic if self._first is None else self._first
+        if arrival.stamp is None:
+            return arrival.monotonic - self._first
+        if self._anchor is None:
+            self._anchor = arrival.stamp, arrival.monotonic - self._first
+        return self.of_stamp(arrival.stamp)
+
+    def of_stamp(self, stamp: float | None) -> float:
+        """Of a stamp after the first one; what came before it has 0."""
+        if stamp is None or self._anchor is None:
+            return 0.0
+        first, seconds = self._anchor
+        return seconds + stamp - first
 
 
 def _reason(error: Exception, limit_s: float) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memwatch.clock import Clock, SystemClock, iso
@@ -160,7 +160,8 @@ class SupervisedCamera(FrameSource):
             self._index = base + frame.index + 1
             self._seen, self._seen_wall = now, frame.time
             gap = frame.gap or (first and base > 0)
-            yield Frame(self.name, base + frame.index, frame.time, self._seconds, frame.image, gap)
+            packets = tuple(replace(packet, seconds=offset + packet.seconds) for packet in frame.packets)
+            yield Frame(self.name, base + frame.index, frame.time, self._seconds, frame.image, gap, packets)
 
     def _leave(self) -> None:
         """Take over what the connection that just ended has counted."""

@@ -243,7 +243,8 @@ async def _json(request: Request) -> Any:
 
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, MemwatchError)
-    return JSONResponse({"error": error.line()}, 400)
+    said = error.line().encode(errors="replace").decode()  # what was asked may hold half a character
+    return JSONResponse({"error": said}, 400)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

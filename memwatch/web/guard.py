@@ -16,8 +16,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 COOKIE = "memwatch-session"
 SESSION_S = 30 * 86400.0
 MOST_SESSIONS = 100
-OPEN = ("/login", "/style.css", "/login.js", "/healthz")
-"""Routes that need no token: they tell nothing."""
+OPEN = ("/login", "/style.css", "/login.js", "/healthz", "/api/session")
+"""Routes that need no token: they tell nothing, and the last one is where it is shown."""
 WRONG_PAUSE_S = 1.0
 """After a wrong token no other is looked at for so long."""
 HEADERS = {
@@ -48,15 +48,15 @@ class Sessions:
         self._until: dict[str, float] = {}
         self._closed_until = 0.0
 
-    def right(self, token: str) -> bool:
-        return hmac.compare_digest(token.encode(), self._token)
+    def right(self, token: bytes) -> bool:
+        return hmac.compare_digest(token, self._token)
 
     def begin(self, token: str) -> str | None:
         """A new session's secret for the right token; None for a wrong one, and for a while after one."""
         now = time.monotonic()
         if now < self._closed_until:
             return None
-        if not self.right(token):
+        if not self.right(token.encode(errors="replace")):
             self._closed_until = now + WRONG_PAUSE_S
             return None
         if len(self._until) >= MOST_SESSIONS:
@@ -124,7 +124,7 @@ class Guard:
 
     def _allowed(self, headers: dict[str, str], sessions: Sessions) -> bool:
         kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and sessions.right(token.strip()):
+        if kind.lower() == "bearer" and sessions.right(token.strip().encode("latin-1")):
             return True
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
