@@ -161,6 +161,7 @@ class Fleet:
             camera.stop()
         for camera in gone:
             camera.join(LEAVE_S)
+            self._outputs.pop(camera.name, None)
         self.settings = settings
         for name, camera in made.items():
             self.cameras[name] = camera
