@@ -38,9 +38,9 @@ def page(records: Sequence[Record], cases: Sequence[Case], *, command: str) -> s
                     told = case.what if updates == Updates.frozen else ""
                     lines.append(f"| {told} | {updates} | " + " | ".join(_cells(figures)) + " |")
         parts.append("\n".join(lines))
-    first = records[0]
-    commits = ", ".join(sorted({record["commit"] for record in records}))
-    parts.append(f"Commit {commits}; {first['machine']}; footage of seed 60, which no training saw.")
+    if records:
+        commits = ", ".join(sorted({record["commit"] for record in records}))
+        parts.append(f"Commit {commits}; {records[0]['machine']}; footage of seed 60, which no training saw.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -48,7 +48,7 @@ def _cells(figures: dict[str, Any]) -> list[str]:
     shares = [figures["false_share"][name] for name in ("before", "during", "after")]
     told = figures["anomalies"]
     found = f"{sum(one['found'] for one in told)} of {len(told)}"
-    last = f"{told[-1]['peak'] / told[0]['peak']:.2f}" if len(told) > 1 else "–"
+    last = f"{told[-1]['peak'] / told[0]['peak']:.2f}" if len(told) > 1 and told[0]["peak"] else "–"
     stays = [one["over_share_at_end"] for one in told if one["seconds"] > 60]
     return [*(_share(share) for share in shares), found, last, _share(stays[-1]) if stays else "–"]
 

@@ -53,9 +53,9 @@ def _reads(records: Sequence[Record]) -> str:
     for memory, runs in _by_memory(records):
         reads = memory not in OWNLESS
         cells = [
-            f"{_mean(runs, 'parameters'):,.0f}",
-            f"{_mean(runs, 'ms'):.1f}",
-            f"{_mean(runs, 'error'):.2e}",
+            _number(runs, "parameters", ",.0f"),
+            _number(runs, "ms"),
+            _number(runs, "error", ".2e"),
             _percent(runs, "mean_read") if reads else "–",
             _percent(runs, "mean_read_of_place") if reads else "–",
             _number(runs, "read_perplexity"),
@@ -98,8 +98,8 @@ def _mean(runs: Sequence[Record], path: str) -> float:
     return sum(numbers) / len(numbers) if numbers else float("nan")
 
 
-def _number(runs: Sequence[Record], path: str) -> str:
-    return f"{_mean(runs, path):.1f}" if _numbers(runs, path) else "–"
+def _number(runs: Sequence[Record], path: str, form: str = ".1f") -> str:
+    return f"{_mean(runs, path):{form}}" if _numbers(runs, path) else "–"
 
 
 def _percent(runs: Sequence[Record], path: str) -> str:

@@ -128,6 +128,28 @@ class Tab:
         """Move the pointer there."""
         self._browser.ask("Input.dispatchMouseEvent", self._session, type="mouseMoved", x=x, y=y)
 
+    def click(self, x: float, y: float) -> None:
+        """Press and let go there."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self._browser.ask(
+                "Input.dispatchMouseEvent", self._session, type=kind, x=x, y=y, button="left", clickCount=1
+            )
+
+    def click_on(self, selector: str) -> None:
+        """Click into the middle of the first element that a selector finds, scrolled into view."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.value(f"{found}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        box = self.value(f"(b => [b.x, b.y, b.width, b.height])({found}.getBoundingClientRect())")
+        assert box[2] * box[3] > 0, f"{selector} is not shown"
+        self.click(box[0] + box[2] / 2, box[1] + box[3] / 2)
+
+    def wait_for(self, expression: str, timeout: float = 15.0) -> None:
+        """Until it is true."""
+        until = time.monotonic() + timeout
+        while not self.value(expression):
+            assert time.monotonic() < until, expression
+            time.sleep(0.05)
+
     def screenshot(self, path: Path) -> None:
         """The whole page, however long, as PNG."""
         self.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

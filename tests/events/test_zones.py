@@ -1,4 +1,4 @@
-"""Zones worked by hand: which cells count, what is black, what a box touches, and a detector that looks nowhere else."""
+"""Zones worked by hand: which cells count, what is black, what a box touches, where a detector does not look."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def test_a_cell_belongs_to_a_zone_that_holds_half_of_it() -> None:
     """The picture's half above its diagonal holds 36 of 64 fine pixels of the cells that lie on it."""
     triangle = Zone("a", "include", ((0, 0), (1, 0), (0, 1)))
     assert cells(triangle, shape=(4, 4)) == ["####", "###.", "##..", "#..."]
-    assert cells(zone(0, 0, 0.55, 1)) == ["####...."] * 6  # 4 of a cell's 8 columns, and its edge: 0.4 … 0.55
+    assert cells(zone(0, 0, 0.53, 1)) == ["####...."] * 6  # a quarter of the fifth column
+    assert cells(zone(0, 0, 0.57, 1)) == ["#####..."] * 6
 
 
 def test_no_cell_counts_that_touches_a_privacy_zone_or_lies_beside_one_that_does() -> None:

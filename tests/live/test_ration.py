@@ -144,9 +144,9 @@ def test_events_that_nobody_was_told_of_count_towards_a_flood() -> None:
 
 
 def test_a_flood_begins_no_cool_down() -> None:
-    """An hour after the one at 0 there is room for one more, and the cool-down of that one is long over."""
-    watched = Watched(cooldown_s=60.0, max_per_hour=2)
-    assert [watched.event(at) for at in (0.0, 3000.0, 3590.0, 3601.0)] == ["", "", "flood", ""]
+    """An hour after the first two there is room again, and the cool-down of the one at 0 is long over."""
+    watched = Watched(cooldown_s=1000.0, max_per_hour=2)
+    assert [watched.event(at) for at in (0.0, 5.0, 3000.0, 3606.0)] == ["", "cooldown", "flood", ""]
 
 
 def test_what_is_kept_of_a_long_flood_is_an_hour_s_events() -> None:

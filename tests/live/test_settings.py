@@ -149,7 +149,7 @@ max_gb = inf
     said = mistakes(text)
     assert [line.split(":", 2)[:2] for line in said] == [
         ["1", " schema"], ["2", " dta"], ["4", " defaults.fps"], ["5", " defaults.start_hit"],
-        ["8", " camera.yard.cooldwn_s"], ["9", " camera.yard.learn"], 
+        ["8", " camera.yard.cooldwn_s"], ["9", " camera.yard.learn"],
         ["14", " camera.yard.zone.1.name"], ["15", " camera.yard.zone.1.points.2.1"],
         ["16", " camera.yard.profile.night.when"], ["17", " camera.yard.profile.night.wen"], ["18", " mqtt.host"],
         ["20", " retention.days"], ["21", " retention.max_gb"],
