@@ -35,7 +35,7 @@ def tolerance(records: Iterable[dict[str, Any]], shape: tuple[int, int]) -> Grid
             top, bottom = int(y * rows), -int(-(y + height) * rows // 1)
             left, right = int(x * columns), -int(-(x + width) * columns // 1)
             cells[top : max(bottom, top + 1), left : max(right, left + 1)] = 1
-            factor = max(0.01, min(1.0, QUIET * threshold / box["score"]))
+            factor = max(LEAST, min(1.0, QUIET * threshold / box["score"]))
             near = cv2.dilate(cells, AROUND) > 0
             factors[near] = np.minimum(factors[near], np.float32(factor))
     return factors if factors.min() < 1 else None

@@ -130,6 +130,10 @@ async function refreshCameras() {
     open ? `something unusual at ${open === 1 ? 'one camera' : `${open} cameras`}` : null,
     lost ? `${lost} of ${names.length} cameras lost` : `${live} of ${names.length} cameras live`,
   ].filter(Boolean).join(' · ');
+  if (location.hash === '#zones' && names.length) {
+    history.replaceState(null, '', '/');
+    openZones(names[0]);
+  }
   document.title = `${open ? '● ' : ''}memwatch`;
 }
 
