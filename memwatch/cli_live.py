@@ -50,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
         ("zones", ZONES, {"draw": draw}),
     )
     for name, words, commands in groups:
-        group = typer.Typer(help=words, rich_markup_mode=None, no_args_is_help=True)
+        group = typer.Typer(help=words, rich_markup_mode=None)
         for verb, command in commands.items():
             group.command(verb)(command)
         app.add_typer(group, name=name)

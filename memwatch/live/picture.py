@@ -29,7 +29,7 @@ CHANGED = 10.0
 MOST = 0.6
 """… in this share of the picture, for a change of the whole."""
 STILL = 0.1
-"""A change is over when less than this share differs from STILL_S ago."""
+"""A change is over when less than this share differs from each picture of the last STILL_S."""
 STILL_S = 0.5
 LONGEST_S = 10.0
 """A change that goes on for longer is taken as it is."""
@@ -69,7 +69,8 @@ class PictureWatch:
         self._print: tuple[int, float, float] | None = None
         """Of the newest different picture: its sum, when it came, and in the stream."""
         self._frozen = False
-        self._rows = 0
+        self._whole = False
+        """Whether a picture has come that was not torn."""
         self.gray = False
         """Whether the newest picture has no colour."""
 
@@ -109,9 +110,8 @@ class PictureWatch:
         """What follows from a picture while a change is going on."""
         assert self._good is not None
         assert self._since is not None
-        earlier = next((one for one in reversed(self._looks) if look.seconds - one.seconds >= STILL_S - 1e-6), None)
         elapsed = look.seconds - self._since
-        still = earlier is not None and elapsed >= STILL_S and _changed(earlier.small, look.small) < STILL
+        still = elapsed >= STILL_S and self._stands(look)
         if not still and elapsed < LONGEST_S:
             return []
         kind = _kind(self._good, look)
@@ -123,6 +123,15 @@ class PictureWatch:
         self._looks.clear()
         self._looks.append(look)
         return [*told, self._end(frame, "relight" if kind == "light" else "anew")]
+
+    def _stands(self, look: Look) -> bool:
+        """Whether nothing of size has moved for STILL_S; a light that flickers is now and then as it was."""
+        for one in reversed(self._looks):
+            if _changed(one.small, look.small) >= STILL:
+                return False
+            if look.seconds - one.seconds >= STILL_S - 1e-6:
+                return True
+        return False
 
     def _begin(self, frame: Frame, kind: str, share: float) -> StateEvent:
         self._since = frame.seconds if self._since is None else self._since
@@ -161,11 +170,10 @@ class PictureWatch:
         count = len(rows) if alike.all() else int(np.argmin(alike[::-1]))
         share = count / len(rows)
         if share < TORN or share == 1:
-            self._rows = 0 if share < TORN else self._rows
+            self._whole = self._whole or share < TORN
             return 0.0
-        self._rows += 1
         # One that always looked so has a black bar, not a torn picture.
-        return share if self._good is not None or self._looks else 0.0
+        return share if self._whole else 0.0
 
     def _state(self, frame: Frame, kind: str, facts: dict[str, Any], scene: str) -> StateEvent:
         return StateEvent(self._camera, kind, frame.time, facts, scene=scene)

@@ -84,6 +84,8 @@ def run_session(
             tally.read += 1
             tally.seconds = frame.seconds
             if holding:
+                if frame.gap:
+                    path.end_events("gap")
                 path.unscored.append((frame, None))
                 path.flush()
                 tally.broken = source.broken

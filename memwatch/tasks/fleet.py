@@ -25,7 +25,7 @@ from memwatch.tasks.live_camera import LiveCamera
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import StateEvent
-from memwatch.video import BackOff
+from memwatch.video import BackOff, camera_address
 
 KEEP_EVERY_S = 30.0
 """Seconds between two rounds of retention."""
@@ -183,6 +183,8 @@ class Fleet:
         if settings.model is None:
             raise UsageError(f"camera {name}: no model", "give --model, or set model in its table or in [defaults]")
         address = address_of(name, settings, self._environment)
+        if camera_address(address) is None and not Path(address).exists():
+            raise UsageError(f"camera {name}: {address}: no such file or folder", "check the path")
         loaded = self._model(settings.model, settings.false_alarms_per_day)
         settings.zones().scored((loaded.model.config.height // 8, loaded.model.config.width // 8))
         for profile in settings.profile.values():

@@ -146,7 +146,7 @@ class Tab:
     def wait_for(self, expression: str, timeout: float = 15.0) -> None:
         """Until it is true."""
         until = time.monotonic() + timeout
-        while not self.value(expression):
+        while not self.value(f"!!({expression})"):
             assert time.monotonic() < until, expression
             time.sleep(0.05)
 

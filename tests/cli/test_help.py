@@ -11,7 +11,10 @@ import pytest
 from memwatch import __version__
 from tests.conftest import Memwatch
 
-COMMANDS = ("train", "adapt", "score", "watch", "evaluate", "calibrate", "probe", "info", "report", "explain", "memory")
+COMMANDS = (
+    "train", "adapt", "score", "watch", "evaluate", "calibrate", "probe", "info", "report", "explain", "memory", "replay",
+    "events", "config", "zones",
+)  # fmt: skip
 HEAVY = ("av", "cv2", "matplotlib", "numpy", "rich", "safetensors", "scipy", "sklearn", "torch")
 
 
@@ -32,8 +35,10 @@ def test_every_option_says_what_it_is(memwatch: Memwatch) -> None:
 
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         assert name in COMMANDS
-        for parameter in command.params:
-            assert parameter.help, f"{name}: {parameter.name}"
+        verbs = getattr(command, "commands", {})
+        for verb in (command, *verbs.values()):
+            for parameter in verb.params:
+                assert parameter.help, f"{name} {verb.name}: {parameter.name}"
 
 
 def test_the_front_page_names_every_command(memwatch: Memwatch) -> None:

@@ -21,7 +21,6 @@ from tests.conftest import ROOT, Memwatch
     [
         ("wach clip.mp4", "Did you mean 'watch'?"),
         ("watch", "Missing argument 'SOURCE'"),
-        ("watch clip.mp4", "Missing option '--model'"),
         ("watch clip.mp4 --modl m", "--model"),
         ("watch clip.mp4 --model m --rate 2", "--rate"),
         ("watch clip.mp4 --model m --fps 0", "--fps"),

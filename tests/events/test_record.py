@@ -29,6 +29,7 @@ def test_an_end_in_full() -> None:
         "seq": 3,
         "camera": "yard",
         "state": "closed",
+        "parent": None,
         "start": {"wall": "2026-03-01T21:04:11.200Z", "stream_s": 0.2, "frame": 2},
         "end": {"wall": "2026-03-01T21:04:12.500Z", "stream_s": 1.5, "frame": 15},
         "end_reason": "quiet",
@@ -36,6 +37,8 @@ def test_an_end_in_full() -> None:
         "threshold": {"score": 2.0},
         "frames": {"scored": 14, "over": 14},
         "reason": {"cue": "motion", "text": "moves 2.4 times faster than usual here"},
+        "zones": [],
+        "suppressed_by": None,
         "model": {"id": "walkway"},
     }
     assert boxes[0] == {"t": 0.0, "xywh": [0.1, 0.1, 0.2, 0.4], "score": 3.0, "track": 1}

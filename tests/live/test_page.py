@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from memwatch.web.guard import WRONG_PAUSE_S
 from tests.browser.chromium import BROWSER, Browser, Tab
 from tests.conftest import ROOT
 from tests.live import rtsp
@@ -99,6 +101,7 @@ def test_a_browser_without_the_token_sees_the_login_only(running: Running, tmp_p
         tab.click_on("#form button")
         tab.wait_for("document.getElementById('said').textContent.includes('not the token')")
         assert "yard" not in tab.value("document.documentElement.outerHTML")
+    time.sleep(WRONG_PAUSE_S)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -110,7 +113,7 @@ def test_cameras_are_shown_as_they_are(running: Running, tmp_path: Path, width: 
     tab.wait_for("document.querySelector('.camera img').naturalWidth === 360")
     first = tab.value("document.querySelector('.camera img').src")
     tab.wait_for(f"document.querySelector('.camera img').src !== {json.dumps(first)}")  # it goes on
-    tab.wait_for("document.querySelector('.chart .trace').getAttribute('d').length > 50")
+    tab.wait_for("document.querySelector('.chart .trace')?.getAttribute('d').length > 50")
     assert "frames/s" in tab.value("document.querySelector('.camera .facts').textContent")
     tab.screenshot(tmp_path / "page.png")
     is_calm(running, tab)
@@ -121,7 +124,7 @@ def test_an_events_clip_plays(running: Running, width: int) -> None:
     tab = running.open(width=width)
     tab.wait_for("document.querySelector('#events li:last-child img')?.naturalWidth > 0")
     until_ready(tab)
-    tab.wait_for(f"{VIDEO}.readyState >= 2 && {VIDEO}.currentTime > 0.3")
+    tab.wait_for(f"{VIDEO}?.readyState >= 2 && {VIDEO}.currentTime > 0.3")
     assert tab.value(f"{VIDEO}.error") is None
     assert 4 < tab.value(f"{VIDEO}.duration") < 60
     assert tab.value(f"[{VIDEO}.videoWidth, {VIDEO}.videoHeight]") == [360, 240]
@@ -160,14 +163,6 @@ def test_this_was_normal_and_undo(running: Running) -> None:
     tab.click_on("#event [data-close]")
     tab.wait_for("!document.getElementById('event').open")
     is_calm(running, tab)
-
-
-def test_a_name_that_is_markup_stays_text(running: Running) -> None:
-    tab = running.open()
-    tab.value("document.querySelector('#events')")
-    text = running.browser.ask("Target.getTargets")["targetInfos"]
-    assert not any("<script" in one["title"] for one in text)
-    assert tab.value("document.querySelectorAll('script').length") == 1
 
 
 def test_a_zone_is_drawn_saved_and_in_effect(running: Running) -> None:

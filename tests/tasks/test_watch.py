@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.errors import EXIT_DONE, SourceError
+from memwatch.errors import EXIT_DONE, SourceError, UsageError
 from memwatch.pipeline import Interrupted
 from memwatch.pipeline.state_file import load_state
 from memwatch.tasks import watch as watching
@@ -188,3 +188,8 @@ def test_a_signal_closes_events_and_finishes_files(
     assert {"marked.mp4", "scores.csv", "timeline.png"} <= {path.name for path in out.iterdir()}
     assert not list(out.glob("*.part"))
     assert len(scores(out / "scores.csv")) < 1500
+
+
+def test_without_a_model_nothing_is_watched(clip: Path) -> None:
+    with pytest.raises(UsageError, match="no model"):
+        watch(str(clip), model=None, stream=io.StringIO(), progress=Silent())
