@@ -7,6 +7,7 @@ state, told once, and while a change is under way nothing is scored: the whole p
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,9 @@ FROZEN_S = 5.0
 TORN = 0.25
 """Share of the rows, from the bottom up, that are one colour, where there was something before."""
 
+BLIND = ("dark", "covered", "torn")
+"""Kinds that last for as long as their cause."""
+
 Small = NDArray[np.float32]
 
 
@@ -66,8 +70,8 @@ class PictureWatch:
         """The newest before what is going on began."""
         self._since: float | None = None
         self._kind = ""
-        self._print: tuple[int, float, float] | None = None
-        """Of the newest different picture: its sum, when it came, and in the stream."""
+        self._print: tuple[int, float] | None = None
+        """Of the newest different picture: its check sum, and its seconds."""
         self._frozen = False
         self._whole = False
         """Whether a picture has come that was not torn."""
@@ -115,7 +119,7 @@ class PictureWatch:
         if not still and elapsed < LONGEST_S:
             return []
         kind = _kind(self._good, look)
-        if kind in ("dark", "covered"):  # for as long as it takes
+        if kind in BLIND:  # for as long as it takes
             if kind == self._kind:
                 return []
             return [self._begin(frame, kind, _changed(self._good.small, look.small))]
@@ -147,15 +151,14 @@ class PictureWatch:
 
     def _still_alive(self, frame: Frame) -> list[StateEvent]:
         """Whether the camera sends the same picture over and over."""
-        print_ = int(np.asarray(frame.image[::4, ::4], np.uint64).sum()), frame.image.shape[1]
-        key = print_[0] * 10_000 + print_[1]
-        if self._print is None or self._print[0] != key or frame.gap:
-            self._print = key, frame.time, frame.seconds
+        print_ = zlib.crc32(frame.image[::4, ::4].tobytes())
+        if self._print is None or self._print[0] != print_ or frame.gap:
+            self._print = print_, frame.seconds
             if self._frozen:
                 self._frozen = False
                 return [self._state(frame, "camera_thawed", {}, "go on")]
             return []
-        same = frame.seconds - self._print[2]
+        same = frame.seconds - self._print[1]
         if self._frozen or same < FROZEN_S:
             return []
         self._frozen = True
@@ -176,7 +179,9 @@ class PictureWatch:
         return share if self._whole else 0.0
 
     def _state(self, frame: Frame, kind: str, facts: dict[str, Any], scene: str) -> StateEvent:
-        return StateEvent(self._camera, kind, frame.time, facts, scene=scene)
+        # What was going on goes on in another light; of a picture that shows nothing nobody knows.
+        lasting = scene == "hold" and (kind == "camera_frozen" or facts["kind"] in BLIND)
+        return StateEvent(self._camera, kind, frame.time, facts, ends="scene_change" if lasting else "", scene=scene)
 
 
 SCENES = {

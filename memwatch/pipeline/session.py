@@ -83,18 +83,8 @@ def run_session(
             frame = item
             tally.read += 1
             tally.seconds = frame.seconds
-            if holding:
-                if frame.gap:
-                    path.end_events("gap")
-                path.unscored.append((frame, None))
-                path.flush()
-                tally.broken = source.broken
-                if watch and not watch(tally):
-                    reason = "shutdown"
-                    break
-                continue
-            clip = window.push(frame)
-            if window.broke:
+            clip = None if holding else window.push(frame)
+            if frame.gap if holding else window.broke:
                 path.flush()
                 detector.at_gap()
                 path.end_events("gap")

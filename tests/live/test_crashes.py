@@ -31,13 +31,13 @@ watch_cameras([sys.argv[1]], model=None, pace=float(sys.argv[2]), stream=sys.std
 """
 SETTINGS = """
 pre_roll_s = 2.0
-post_roll_s = 1.5
+post_roll_s = 0.5
 start_hits = 1
 start_window = 2
 min_event_s = 0.0
 end_gap_s = 0.4
-max_event_s = 4.0
-false_alarms_per_day = 8000.0
+max_event_s = 1.5
+false_alarms_per_day = 1000.0
 """
 
 

@@ -132,9 +132,9 @@ def test_the_watcher_hears_of_frames_that_are_held_and_may_end_the_session() -> 
         heard.append(tally.read)
         return tally.read < 5
 
-    source = Mixed(scripted.frames("." * 20), {3: state("scene_change", scene="hold")}, live=False)
+    source = Mixed(scripted.frames("." * 20), {3: state("scene_change", scene="hold")}, live=True)
     tally = run_session(source, scripted.detector(scripted.Script()), sinks=[told], watch=watch)
-    assert heard == [4, 5, 5]
+    assert heard == [1, 2, 3, 4, 5, 5]
     assert tally.read == 5
     assert told.order == ["(0)", "1", "2", "scene_change", "(3)", "(4)"]
 
