@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/installed-$(shell printf '%s' '$(TORCH) $(TORCH_FLAGS)' | cat - requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEMO := runs/demo
 
-.PHONY: help install lock lint format test test-slow test-live test-browser demo bench-accuracy bench-memories bench-drift docs clean
+.PHONY: help install lock lint format test test-slow test-live soak test-browser demo bench-accuracy bench-memories bench-drift docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1: \2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s: 2>/dev/null || \
@@ -95,6 +95,10 @@ test-slow: $(STAMP)  ## the tests that take minutes
 test-live: $(STAMP)  ## cameras, broker, metrics and page with real parts, which are installed where that is possible
 	@sh tests/live/parts.sh
 	@$(BIN)/python -m pytest -m live tests/live
+
+soak: $(STAMP)  ## four cameras with random faults for half an hour: nothing may grow, every event must end
+	@sh tests/live/parts.sh
+	@MEMWATCH_SOAK_MINUTES=$${MEMWATCH_SOAK_MINUTES:-30} $(BIN)/python -m pytest -m live --timeout 7200 tests/live/test_soak.py
 
 test-browser: $(STAMP)  ## the report's page in a real browser (needs Chromium)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \

@@ -213,6 +213,8 @@ def _words(found: Any, place: Path_) -> str:
         known = _known(place[:-1])
         near = difflib.get_close_matches(str(place[-1]), known, 1, 0.6)
         return f"unknown setting; did you mean {near[0]}?" if near else f"unknown setting; known: {', '.join(known)}"
+    if kind == "string_pattern_mismatch" and place[-1] == "when":
+        return 'should be a time of day such as "22:00-06:00", or "ir"'
     if kind == "missing":
         return "is missing"
     if kind == "string_pattern_mismatch" and place[0] == "camera" and len(place) == 2:
