@@ -12,8 +12,8 @@ from memwatch import __version__
 from tests.conftest import Memwatch
 
 COMMANDS = (
-    "train", "adapt", "score", "watch", "evaluate", "calibrate", "probe", "info", "report", "explain", "memory", "replay",
-    "events", "config", "zones",
+    "train", "adapt", "score", "watch", "evaluate", "calibrate", "probe", "info", "report", "explain", "memory",
+    "replay", "events", "config", "zones",
 )  # fmt: skip
 HEAVY = ("av", "cv2", "matplotlib", "numpy", "rich", "safetensors", "scipy", "sklearn", "torch")
 
