@@ -191,7 +191,7 @@ class Index:
             try:
                 with self._base:
                     yield self._base
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 raise MemwatchError(f"{self.path}: cannot be written ({error})", "free some space") from None
 
     def _upgrade(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from memwatch.clock import Clock, SystemClock
-from memwatch.errors import UsageError
+from memwatch.errors import MemwatchError, UsageError
+from memwatch.events import state_record
 from memwatch.live.address import address_of
 from memwatch.live.keeping import enforce, has_room, repair
 from memwatch.live.settings import Camera, Settings
@@ -172,8 +174,11 @@ class Fleet:
         return report
 
     def tell(self, state: StateEvent) -> None:
-        """Say a state outside of any camera's own stream."""
+        """Say a state outside of any camera's own stream, and keep it where there is an index."""
         self._lines.state(state)
+        if self.index is not None:
+            with suppress(MemwatchError):  # a full disk is told by who met it first
+                self.index.add_state(state_record(state), state.time)
 
     def _same(self, name: str, settings: Camera) -> bool:
         camera = self.cameras[name]
