@@ -14,8 +14,8 @@ from typing import Any
 from memwatch.errors import MemwatchError, UsageError
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all.
+def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write `data` to `path` whole or not at all, with the permissions `mode` if given.
 
     Raises MemwatchError naming the file when the disk is full or the folder can't be written.
     """
@@ -23,6 +23,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

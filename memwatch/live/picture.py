@@ -86,7 +86,8 @@ class PictureWatch:
     def push(self, frame: Frame) -> list[StateEvent]:
         """What the frame ends or begins. `scene` of a state says what that means for scoring."""
         if frame.gap:
-            self._looks.clear()
+            while len(self._looks) > 1:  # the light may have changed while nobody saw
+                self._looks.popleft()
         told = self._still_alive(frame)
         if self._looks and frame.seconds - self._looks[-1].seconds < EVERY_S - 1e-6:
             return told
@@ -156,7 +157,7 @@ class PictureWatch:
             self._print = print_, frame.seconds
             if self._frozen:
                 self._frozen = False
-                return [self._state(frame, "camera_thawed", {}, "go on")]
+                return [self._state(frame, "camera_thawed", {}, "hold" if self._kind else "go on")]
             return []
         same = frame.seconds - self._print[1]
         if self._frozen or same < FROZEN_S:

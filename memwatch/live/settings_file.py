@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -123,6 +124,9 @@ def schema() -> dict[str, Any]:
 def shown(settings: Settings) -> dict[str, Any]:
     """The settings as they are in effect, without secrets."""
     told: dict[str, Any] = _hidden(settings.model_dump(mode="json", by_alias=True))
+    if told["webhook"] and told["webhook"]["url"]:  # many services' addresses are themselves the secret
+        parts = urlsplit(told["webhook"]["url"])
+        told["webhook"]["url"] = f"{parts.scheme}://{parts.netloc}/***"
     return told
 
 

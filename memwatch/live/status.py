@@ -14,6 +14,8 @@ from memwatch.types import Event, Frame, Observation, StateEvent
 HISTORY_S = 0.5
 """Seconds between two points of the score's timeline, each the highest since the one before."""
 POINTS = 1200
+LAGS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.4, 0.8, 1.6, 5.0)
+"""Seconds at which lags are counted."""
 RATE_S = 10.0
 """Frames a second are those of so long."""
 STATES = {
@@ -74,7 +76,9 @@ class CameraStatus(Sink):
     """Id to reason."""
     seen: Seen | None = None
     history: deque[Point] = field(default_factory=lambda: deque(maxlen=POINTS))
-    lags: deque[float] = field(default_factory=lambda: deque(maxlen=POINTS))
+    lags: list[int] = field(default_factory=lambda: [0] * (len(LAGS) + 1))
+    """Scored frames by lag: up to each of LAGS, and all."""
+    lag_sum_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _arrived: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
@@ -91,7 +95,9 @@ class CameraStatus(Sink):
             self.counts.over += score.anomalous
             self.threshold = score.threshold
             self.lag_s = max(0.0, now - frame.time)
-            self.lags.append(self.lag_s)
+            self.lag_sum_s += self.lag_s
+            for at, edge in enumerate((*LAGS, float("inf"))):
+                self.lags[at] += self.lag_s <= edge
             last = self.history[-1] if self.history else None
             if last is not None and 0 <= frame.time - last.wall < HISTORY_S:
                 self.history[-1] = Point(last.wall, max(last.value, score.value), score.threshold)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from memwatch.errors import UsageError
-from memwatch.files import write_text
+from memwatch.files import write_bytes
 from memwatch.live.settings import ZoneTable
 from memwatch.live.settings_file import read_settings
 
@@ -25,7 +25,7 @@ def write_zones(path: Path, camera: str, zones: list[dict[str, Any]]) -> None:
     kept = _without(text, camera).rstrip("\n")
     written = kept + "\n" + "".join(table(camera, zone) for zone in tables)
     read_settings(written, path, {})
-    write_text(path, written)
+    write_bytes(path, written.encode(), mode=path.stat().st_mode & 0o7777)
 
 
 def checked(zones: list[dict[str, Any]]) -> list[ZoneTable]:

@@ -103,6 +103,9 @@ def run_session(
         path.flush()
         path.end_events("source_end")
         raise
+    except Exception:  # an error of ours: those who were told of an event must hear of its end
+        path.end_events("error")
+        raise
     except KeyboardInterrupt as stop:  # what was seen is finished before the process ends
         interrupt, reason = stop, "shutdown"
     path.flush()

@@ -29,8 +29,8 @@ from memwatch.video.writer import PacketWriter, VideoWriter
 
 KINDS = {".mp4": "clip", ".jpg": "best frame, boxed", "-clean.jpg": "best frame as it was", ".json": "record"}
 """An event's files: its id and one of these."""
-WAITING = 200
-"""Frames and events that may wait for the disk."""
+WAITING = 50
+"""Frames that may wait for the disk, each a whole picture."""
 MOST_BYTES = 64_000_000
 """Of the ring of frames that a pre-roll is taken from."""
 OPENING_S = 3.0
@@ -137,13 +137,13 @@ class Evidence(Sink):
             self._worker.put(lambda: self._frame(frame, regions))
 
     def on_event(self, event: Event) -> None:
-        self._worker.put(lambda: self._event(event))
+        self._worker.put(lambda: self._event(event), needed=True)
 
     def on_state(self, state: StateEvent) -> None:
-        self._worker.put(lambda: self._index.add_state(state_record(state), state.time))
+        self._worker.put(lambda: self._state(state), needed=True)
 
     def close(self) -> None:
-        self._worker.put(self._finish_all)
+        self._worker.put(self._finish_all, needed=True)
         self._worker.close()
 
     def abort(self) -> None:
@@ -173,6 +173,12 @@ class Evidence(Sink):
         if first.seconds >= oldest or not first.packets:
             return first.seconds < oldest
         return any(kept.starts and kept.seconds <= oldest for kept in islice(self._ring, 1, None))
+
+    def _state(self, state: StateEvent) -> None:
+        if state.kind == "camera_lost":  # nothing follows that a post-roll could show
+            for clip in [clip for clip in self._clips.values() if clip.until is not None]:
+                self._finish(clip)
+        self._index.add_state(state_record(state), state.time)
 
     def _event(self, event: Event) -> None:
         self._seq += 1

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import deque
 from pathlib import Path
 from typing import Any, TextIO
 
 from memwatch.events import event_record, state_record
 from memwatch.files import write_error
 from memwatch.sinks.base import Sink
+from memwatch.sinks.worker import Worker, told
 from memwatch.types import Event, StateEvent
+
+WAITING = 10_000
+"""Lines that wait for a reader."""
 
 
 class Lines:
@@ -33,6 +38,39 @@ class Lines:
             self._seq += 1
             self._stream.write(_line(state_record(state) | {"seq": self._seq}))
             self._stream.flush()
+
+
+class QueuedLines(Lines):
+    """The same from a thread of its own: a reader that stops reading holds up no camera. What finds the queue full is
+    lost, which the numbers show, and counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.broken: BrokenPipeError | None = None
+        """Set once nobody reads any more."""
+        self.errors: deque[str] = deque(maxlen=10)
+        """What else went wrong, in words, until somebody takes it."""
+        self._worker = Worker("lines", most=WAITING, failed=self._lost)
+
+    @property
+    def dropped(self) -> int:
+        return self._worker.dropped
+
+    def event(self, event: Event, model: dict[str, Any]) -> None:
+        self._worker.put(lambda: super(QueuedLines, self).event(event, model))
+
+    def state(self, state: StateEvent) -> None:
+        self._worker.put(lambda: super(QueuedLines, self).state(state))
+
+    def close(self) -> None:
+        """Write what waits, if that is quick."""
+        self._worker.close(2.0)
+
+    def _lost(self, error: Exception) -> None:
+        if isinstance(error, BrokenPipeError):
+            self.broken = error
+        else:
+            self.errors.append(told(error))
 
 
 class EventLines(Sink):

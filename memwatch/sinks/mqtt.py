@@ -1,4 +1,4 @@
-"""Events and states to an MQTT broker, and the cameras announced to Home Assistant (docs/guide/mqtt.md).
+"""Events and states to an MQTT broker, and the cameras announced to Home Assistant (docs/guide/live.md).
 
 The library's own thread talks to the broker; publishing only puts into its bounded queue, so a broker that is away
 never holds up a camera. All topics are retained or repeated such that a listener that comes later knows what is.
@@ -10,6 +10,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ SCORE_S = 1.0
 STATS_S = 30.0
 STATES = {
     "camera_connecting": "connecting", "camera_back": "live", "camera_lost": "lost", "camera_frozen": "frozen",
-    "camera_ended": "ended", "camera_failed": "lost",
+    "camera_thawed": "live", "camera_ended": "ended", "camera_failed": "lost",
 }  # fmt: skip
 
 
@@ -65,7 +66,8 @@ class Broker:
         self._retained: dict[str, str | bytes] = {}
         """The newest of each retained topic, said anew at every connection."""
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"memwatch-{node}")
-        self._client.max_queued_messages_set(WAITING)
+        self._waiting: deque[tuple[str, str | bytes]] = deque(maxlen=WAITING)
+        """What is to be said once there is a connection; the library's own queue would refuse the newest."""
         self._client.reconnect_delay_set(1, 60)
         if user is not None:
             self._client.username_pw_set(user, password)
@@ -90,9 +92,10 @@ class Broker:
     def withdraw(self, camera: str) -> None:
         """The camera is gone: nothing of it stays behind at the broker."""
         mine = (f"{self.base}/{camera}/", self._discovery_topic(camera))
-        for topic in [topic for topic in self._retained if topic.startswith(mine)]:
+        with self._lock:
+            topics = [topic for topic in self._retained if topic.startswith(mine)]
+        for topic in topics:
             self.publish(topic, b"", retain=True, bare=True)
-            del self._retained[topic]
 
     def publish(
         self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = False, bare: bool = False
@@ -102,11 +105,14 @@ class Broker:
         with self._lock:
             if retain:
                 self._retained[full] = payload
-        if not self.connected and (retain or qos == 0):
-            return  # said anew when there is a connection, or worth nothing later
-        found = self._client.publish(full, payload, qos=qos, retain=retain)
-        self.published += found.rc == 0
-        self.lost += found.rc not in (0, 4)  # 4: not connected, and queued
+        if self.connected:
+            found = self._client.publish(full, payload, qos=qos, retain=retain)
+            self.published += found.rc == 0
+            self.lost += found.rc != 0
+        elif not retain and qos:  # what is retained is said anew anyway, and the rest is worth nothing later
+            with self._lock:
+                self.lost += len(self._waiting) == WAITING
+                self._waiting.append((full, payload))
 
     def close(self) -> None:
         """Say that nobody watches any more, and leave."""
@@ -125,6 +131,10 @@ class Broker:
         client.publish(f"{self.base}/available", "online", qos=1, retain=True)
         client.subscribe("homeassistant/status", qos=1)
         self._repeat()
+        with self._lock:
+            waiting, self._waiting = list(self._waiting), deque(maxlen=WAITING)
+        for topic, payload in waiting:
+            client.publish(topic, payload, qos=1)
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:

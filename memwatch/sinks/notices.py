@@ -27,7 +27,9 @@ from memwatch.video.redaction import redact
 
 WAITING = 500
 """Notices that may wait for an address or a program that does not answer."""
-STATES = ("camera_lost", "camera_back", "flood", "digest", "disk_full", "evidence_failed")
+STATES = (
+    "camera_lost", "camera_back", "camera_frozen", "camera_failed", "flood", "digest", "disk_full", "evidence_failed",
+)  # fmt: skip
 """States that are told as well."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 """Between tries, doubled each time."""

@@ -13,7 +13,8 @@ Failed = Callable[[Exception], None]
 
 
 class Worker:
-    """Does jobs one after the other in a daemon thread. What finds the queue full is dropped and counted.
+    """Does jobs one after the other in a daemon thread. What finds `most` waiting is dropped and counted, unless it is
+    `needed`: what is rare, and would leave things open if it were lost.
 
     failed: told of what a job raises; the next job goes on.
     """
@@ -21,20 +22,20 @@ class Worker:
     def __init__(self, name: str, *, most: int, failed: Failed) -> None:
         self.dropped = 0
         self._failed = failed
-        self._jobs: queue.Queue[Job | None] = queue.Queue(maxsize=most)
+        self._most = most
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._closing = False
         self._thread.start()
 
-    def put(self, job: Job) -> bool:
+    def put(self, job: Job, *, needed: bool = False) -> bool:
         """Whether there was room for it."""
         if self._closing:
             return False
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
+        if not needed and self._jobs.qsize() >= self._most:
             self.dropped += 1
             return False
+        self._jobs.put(job)
         return True
 
     @property
@@ -45,10 +46,7 @@ class Worker:
         """Do what waits, for at most so many seconds; answers whether all of it was done."""
         if not self._closing:
             self._closing = True
-            try:
-                self._jobs.put(None, timeout=timeout)
-            except queue.Full:
-                return False
+            self._jobs.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from memwatch.clock import Clock, SystemClock
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.events import state_record
+from memwatch.events import Zones, state_record
+from memwatch.files import write_error
 from memwatch.live.address import address_of
 from memwatch.live.keeping import enforce, has_room, repair
 from memwatch.live.settings import Camera, Settings
-from memwatch.live.settings_file import load_settings
 from memwatch.live.status import CameraStatus
-from memwatch.live.zone_file import write_zones
+from memwatch.live.zone_file import checked, write_zones
 from memwatch.sinks import EventLines, Lines, Sink
 from memwatch.sinks.evidence import Evidence
 from memwatch.sinks.guarded import Guarded
@@ -33,7 +33,9 @@ KEEP_EVERY_S = 30.0
 """Seconds between two rounds of retention."""
 MOST_TAUGHT = 1000
 """Labels that a camera follows, the newest."""
-LEAVE_S = 5.0
+RELOAD_S = 30.0
+"""Longest that a page waits for its zones to be in effect."""
+LEAVE_S = 9.0
 """Longest that a camera's end is waited for; its reader may sit in a read that cannot be interrupted."""
 
 MakeSinks = Callable[[str, CameraStatus, Loaded], Sequence[Sink]]
@@ -74,6 +76,12 @@ class Fleet:
         self._outputs: dict[str, Sequence[Sink]] = {}
         self._models: dict[tuple[Path, float | None], Loaded] = {}
         self._disk = threading.Lock()
+        self._saving = threading.Lock()
+        self.reload_wanted = threading.Event()
+        """Set where the settings are to be read anew, by whoever called `start`; who then says so …"""
+        self.reloaded = threading.Event()
+        self.refused = ""
+        """… and why not, if they were refused."""
         self._kept_at = float("-inf")
         if self.index:
             done = repair(self.index)
@@ -94,11 +102,6 @@ class Fleet:
     def running(self) -> bool:
         return any(camera.alive for camera in self.cameras.values())
 
-    @property
-    def failed(self) -> BaseException | None:
-        """What all must end for: nobody reads the events any more."""
-        return next((c.error for c in self.cameras.values() if isinstance(c.error, BrokenPipeError)), None)
-
     def statuses(self) -> Mapping[str, CameraStatus]:
         return {name: camera.status for name, camera in self.cameras.items()}
 
@@ -106,11 +109,22 @@ class Fleet:
         return [zone.model_dump() for zone in self.settings.camera[camera].zone]
 
     def save_zones(self, camera: str, zones: list[dict[str, Any]]) -> None:
-        """Put them into the configuration file, and into effect."""
+        """Put them into the configuration file, and into effect: from any thread but the one that reloads."""
         if self._file is None:
             raise UsageError("zones can be saved where cameras come from a .toml file", "`memwatch config init`")
-        write_zones(self._file, camera, zones)
-        self.reload(load_settings(self._file, self._environment))
+        config = self.cameras[camera].loaded.model.config
+        Zones([zone.to_zone() for zone in checked(zones)]).scored((config.height // 8, config.width // 8))
+        with self._saving:
+            try:
+                write_zones(self._file, camera, zones)
+            except OSError as error:
+                raise write_error(self._file, error) from None
+            self.reloaded.clear()
+            self.reload_wanted.set()
+            if not self.reloaded.wait(RELOAD_S):
+                raise UsageError("the zones are saved, and not yet in effect", "wait, or send SIGHUP")
+            if self.refused:
+                raise UsageError(f"the zones are saved, and not in effect: {self.refused}")
 
     def label(self, event: str, label: str | None) -> None:
         """What a person says of an event: `normal` teaches its camera, and taking it back undoes that."""
@@ -158,15 +172,15 @@ class Fleet:
         added = [name for name in new if name not in old]
         removed = [name for name in old if name not in new]
         made = {name: self._made(name, new[name]) for name in (*changed, *added)}
-        gone = [self.cameras.pop(name) for name in (*changed, *removed)]
+        gone = [self.cameras[name] for name in (*changed, *removed)]
         for camera in gone:
             camera.stop()
         for camera in gone:
             camera.join(LEAVE_S)
             self._outputs.pop(camera.name, None)
-        self.settings = settings
-        for name, camera in made.items():
-            self.cameras[name] = camera
+        # Other threads read these: they see what was or what is, and nothing between.
+        self.settings, self.cameras = settings, {name: made.get(name) or self.cameras[name] for name in new}
+        for camera in made.values():
             self._teach(camera)
             camera.start()
         report = {"added": added, "removed": removed, "changed": changed}
@@ -191,6 +205,7 @@ class Fleet:
         if camera_address(address) is None and not Path(address).exists():
             raise UsageError(f"camera {name}: {address}: no such file or folder", "check the path")
         loaded = self._model(settings.model, settings.false_alarms_per_day)
+        settings.events(), settings.sizes()
         settings.zones().scored((loaded.model.config.height // 8, loaded.model.config.width // 8))
         for profile in settings.profile.values():
             if profile.false_alarms_per_day:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from pydantic import ValidationError
+
 from memwatch.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, UsageError
 from memwatch.files import lock_folder
 from memwatch.live.address import name_from
 from memwatch.live.settings import Camera, Settings
 from memwatch.live.settings_file import ConfigError, load_settings
-from memwatch.sinks import Lines
+from memwatch.sinks import QueuedLines
 from memwatch.sinks.worker import told
 from memwatch.tasks.fleet import Fleet
 from memwatch.tasks.live_outputs import Outputs
@@ -93,7 +95,11 @@ def settings_of(
     if not files:
         cameras: dict[str, Camera] = {}
         for source in sources:
-            cameras[name_from(source, cameras)] = Camera(url=source, model=model, **overrides)
+            try:
+                cameras[name_from(source, cameras)] = Camera(url=source, model=model, **overrides)
+            except ValidationError as error:  # its own text would show the address
+                first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+                raise UsageError(str(first["msg"]).removeprefix("Value error, ")) from None
         return Settings(data=data, camera=cameras)
     if len(sources) > 1:
         raise UsageError("a configuration file goes alone", "put the other cameras into it")
@@ -152,8 +158,9 @@ def run_fleet(
 ) -> FleetReport:
     """Watch the cameras that `read` tells; it is asked again at SIGHUP. `file`: where it has them from."""
     settings = read()
-    lines = Lines(stream)
+    lines = QueuedLines(stream)
     with ExitStack() as stack:
+        stack.callback(lines.close)
         if settings.data is not None:
             stack.enter_context(lock_folder(settings.data))
         outputs = stack.enter_context(Outputs(settings, progress, serve=serve))
@@ -167,20 +174,21 @@ def run_fleet(
             file=file,
         )
         outputs.begin(fleet)
-        hang_up = stack.enter_context(_hang_up())
+        stack.enter_context(_hang_up(fleet.reload_wanted))
         fleet.start()
         stack.callback(fleet.stop)
         until = time.monotonic() + duration if duration is not None else float("inf")
-        stopped = None
+        stopped, trouble = None, ""
         try:
             while fleet.running and time.monotonic() < until:
-                hang_up.wait(min(TICK_S, max(0.0, until - time.monotonic())))
-                if hang_up.is_set():
-                    hang_up.clear()
+                if fleet.reload_wanted.wait(min(TICK_S, max(0.0, until - time.monotonic()))):
+                    fleet.reload_wanted.clear()
                     _reload(fleet, outputs, read, progress)
-                fleet.tick()
-                if fleet.failed:
-                    raise fleet.failed
+                trouble = _kept(fleet, trouble, progress)
+                while lines.errors:
+                    progress.note(lines.errors.popleft())
+                if lines.broken:
+                    raise lines.broken
         except KeyboardInterrupt as stop:
             stopped = stop
     cameras = [{**camera.status.to_dict(), "address": redact(camera.address)} for camera in fleet.cameras.values()]
@@ -191,28 +199,44 @@ def run_fleet(
     return FleetReport(cameras, failed, stopped)
 
 
+def _kept(fleet: Fleet, trouble: str, progress: Progress) -> str:
+    """Let the fleet do what is to be done now and then. What goes wrong there ends no camera: it is said once, until it
+    goes well again."""
+    try:
+        fleet.tick()
+    except Exception as error:
+        line = told(error)
+        if line != trouble:
+            progress.note(line)
+        return line
+    return ""
+
+
 def _reload(fleet: Fleet, outputs: Outputs, read: Callable[[], Settings], progress: Progress) -> None:
     """Go over to the file as it is now; where it is wrong, say so and stay with what runs."""
+    fleet.refused = ""
     try:
         settings = read()
         fleet.reload(settings)
         outputs.reload(settings)
     except UsageError as error:
         lines = error.lines if isinstance(error, ConfigError) else [error.line()]
+        fleet.refused = "; ".join(lines)
         for line in lines:
             progress.note(f"{line} (what runs goes on as it was)")
         fleet.tell(StateEvent("", "config_refused", time.time(), {"mistakes": list(lines)}))
+    finally:
+        fleet.reloaded.set()
 
 
 @contextmanager
-def _hang_up() -> Iterator[threading.Event]:
-    """An event that SIGHUP sets, while in the context."""
-    asked = threading.Event()
+def _hang_up(asked: threading.Event) -> Iterator[None]:
+    """SIGHUP sets `asked`, while in the context."""
     if threading.current_thread() is not threading.main_thread() or os.name != "posix":
-        yield asked
+        yield
         return
     before = signal.signal(signal.SIGHUP, lambda *_: asked.set())
     try:
-        yield asked
+        yield
     finally:
         signal.signal(signal.SIGHUP, before)

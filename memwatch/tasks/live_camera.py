@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memwatch.clock import Clock
-from memwatch.errors import MemwatchError
 from memwatch.events import EventBuilder, Zones
 from memwatch.live.picture import PictureWatch
 from memwatch.live.ration import Limits as NoticeLimits
@@ -19,6 +19,7 @@ from memwatch.live.status import CameraStatus
 from memwatch.live.taught import tolerance
 from memwatch.pipeline import Detector, run_session
 from memwatch.sinks import Sink
+from memwatch.sinks.worker import told
 from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.session import Loaded
 from memwatch.types import Frame, Grid, StateEvent, Tally
@@ -29,7 +30,9 @@ LOAD_S = 10.0
 TOO_MANY = 0.2
 """Share of frames dropped for newer ones, from which on it is said."""
 RESTART_S = 5.0
-"""A camera's session that met an error of ours begins anew after so long."""
+"""A camera's session that met an error of ours begins anew after so long, doubled each time …"""
+LONGEST_RESTART_S = 60.0
+"""… up to this."""
 
 
 @dataclass
@@ -93,25 +96,25 @@ class LiveCamera:
 
     def _run(self) -> None:
         live = camera_address(self.address) is not None
+        wait = RESTART_S
         while not self._stopping.is_set():
+            began = self.clock.monotonic()
             try:
                 self._session(live)
-            except BrokenPipeError as error:
-                self.error = error
-                return
-            except MemwatchError as error:
-                if not live:
-                    self.error = error
-                    self._say("camera_failed", text=error.line())
-                    return
-                self._say("camera_failed", text=error.line())
-            except Exception as error:  # one camera's trouble is no other's, and nobody is there to start it again
-                self._say("camera_failed", text=redact(f"{type(error).__name__}: {error}"))
-            else:
                 if not live:
                     self._say("camera_ended", text="the recording is over")
                     return
-            self._stopping.wait(RESTART_S)
+            except Exception as error:  # one camera's trouble is no other's, and nobody is there to start it again
+                self.error = error
+                with suppress(Exception):
+                    self._say("camera_failed", text=redact(told(error)))
+                if not live:
+                    return
+            else:
+                self.error = None
+            healthy = self.clock.monotonic() - began > LONGEST_RESTART_S
+            wait = RESTART_S if healthy else min(2 * wait, LONGEST_RESTART_S)
+            self._stopping.wait(wait)
 
     def _session(self, live: bool) -> None:
         settings, loaded = self.settings, self.loaded
@@ -174,7 +177,7 @@ class LiveCamera:
         dropped = getattr(source, "dropped_so_far", 0)
         self.reconnects = getattr(source, "reconnects", 0)
         self.status.counts.dropped = dropped + self.tally.skipped
-        self.status.counts.broken = source.broken if source is not None else 0
+        self.status.counts.broken = getattr(source, "broken_so_far", source.broken if source is not None else 0)
 
     def _say(self, kind: str, **facts: Any) -> None:
         self.tell(StateEvent(self.name, kind, self.clock.wall(), dict(facts)))

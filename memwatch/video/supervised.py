@@ -174,6 +174,12 @@ class SupervisedCamera(FrameSource):
                 self._note(problem)
 
     @property
+    def broken_so_far(self) -> int:
+        """With those of the connection that is open."""
+        connection = self._current
+        return self.broken + (connection.broken if connection is not None else 0)
+
+    @property
     def dropped_so_far(self) -> int:
         """With those of the connection that is open."""
         connection = self._current

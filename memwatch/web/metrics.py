@@ -10,10 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 
 from memwatch import __version__
-from memwatch.live.status import CameraStatus
+from memwatch.live.status import LAGS, CameraStatus
 
-BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.4, 0.8, 1.6, 5.0)
-"""Seconds of lag."""
 Gauge = tuple[str, str, Callable[[CameraStatus], float | None]]
 
 GAUGES: tuple[Gauge, ...] = (
@@ -74,11 +72,11 @@ class Metrics:
             for camera, status in statuses.items():
                 counter.add_metric([camera], float(getattr(status.counts, key)))
             yield counter
-        lag = HistogramMetricFamily("memwatch_lag_seconds", "Lag of the last frames scored", labels=["camera"])
+        lag = HistogramMetricFamily("memwatch_lag_seconds", "From a frame's arrival to its score", labels=["camera"])
         for camera, status in statuses.items():
-            lags = list(status.lags)
-            buckets: list[Any] = [(str(edge), float(sum(one <= edge for one in lags))) for edge in BUCKETS]
-            lag.add_metric([camera], [*buckets, ("+Inf", float(len(lags)))], sum(lags))
+            names = [*map(str, LAGS), "+Inf"]
+            buckets: list[Any] = [(name, float(count)) for name, count in zip(names, status.lags, strict=True)]
+            lag.add_metric([camera], buckets, status.lag_sum_s)
         yield lag
         for name, found in self._more().items():
             yield GaugeMetricFamily(name, name.removeprefix("memwatch_").replace("_", " "), value=found)

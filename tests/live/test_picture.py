@@ -218,12 +218,14 @@ def test_a_lens_that_is_covered_and_then_looks_elsewhere_was_moved() -> None:
     assert kinds(told(watch, frames(40, elsewhere, start=50)))[-1] == ("moved", "anew")
 
 
-def test_after_a_gap_the_picture_is_compared_with_nothing_before_it() -> None:
+def test_a_light_that_changed_while_the_camera_was_away_is_seen_when_it_is_back() -> None:
     watch = watching()
     shown = frames(40, dimmed, start=30)
     first = shown[0]
     shown[0] = Frame(first.source, first.index, first.time, first.seconds, first.image, gap=True)
-    assert told(watch, shown) == []
+    states = [state for _, state in told(watch, shown)]
+    assert [state.facts["kind"] for state in states] == ["light", "light"]
+    assert [state.scene for state in states] == ["hold", "relight"]
 
 
 # A broken camera

@@ -42,7 +42,7 @@ class Kept:
             observation = None if mark == "?" else observe(seen, 0.5 if mark == "." else float(mark))
             self.evidence.on_frame(seen, observation)
             self._tell(self._builder.push(observation) if observation else [])
-            self.settle(80)
+            self.settle(40)
 
     def end(self, reason: str) -> None:
         self._tell(self._builder.finish(reason))
