@@ -189,7 +189,7 @@ class Event:
     """Why nobody is to be told of it, though it is kept: cooldown, flood, profile or continues; empty where notices go
     out."""
     end_reason: str | None = None
-    """quiet, source_end, gap, camera_lost, scene_change, shutdown or max_length, once closed."""
+    """quiet, source_end, gap, camera_lost, scene_change, error, shutdown or max_length, once closed."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memwatch.errors import MemwatchError
 from memwatch.live.settings import Retention
-from memwatch.sinks.evidence import files_of
+from memwatch.sinks.evidence import LEFTOVERS, files_of
 from memwatch.sinks.index import Index, Row
 from memwatch.video import salvage
 
@@ -100,6 +100,9 @@ def repair(index: Index) -> Repaired:
             stop = _seconds(record["end"]["wall"], row.start)
             index.put(record, start=row.start, stop=stop, clip=state)
             done = replace(done, closed=done.closed + 1)
+        for path in files_of(index.data, row.camera, row.id, row.start):
+            if path.name.removeprefix(row.id) in LEFTOVERS:
+                path.unlink(missing_ok=True)
         there = [path for path in files_of(index.data, row.camera, row.id, row.start) if path.exists()]
         index.set_clip(row.id, state, sum(path.stat().st_size for path in there))
     return replace(done, found=_enter_lost(index))

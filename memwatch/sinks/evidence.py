@@ -29,6 +29,8 @@ from memwatch.video.writer import PacketWriter, VideoWriter
 
 KINDS = {".mp4": "clip", ".jpg": "best frame, boxed", "-clean.jpg": "best frame as it was", ".json": "record"}
 """An event's files: its id and one of these."""
+LEFTOVERS = (".mp4.new", *(f"{kind}.part" for kind in KINDS if kind != ".mp4"))
+"""What a process that is killed while it writes one of them leaves beside it; an ".mp4.part" can still be a clip."""
 WAITING = 50
 """Frames that may wait for the disk, each a whole picture."""
 MOST_BYTES = 64_000_000
@@ -49,7 +51,7 @@ def folder_of(data: Path, camera: str, start: float) -> Path:
 def files_of(data: Path, camera: str, event: str, start: float) -> list[Path]:
     """All files that an event may have; not all need be there."""
     folder = folder_of(data, camera, start)
-    return [folder / f"{event}{ending}" for ending in (*KINDS, ".mp4.part", ".mp4.new")]
+    return [folder / f"{event}{ending}" for ending in (*KINDS, ".mp4.part", *LEFTOVERS)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ pytestmark = [
 CAMERAS = ("north", "east", "south", "west")
 WARM_S, CALM_S = 40.0, 15.0
 GROWTH = 0.05
-SPARE = 4
-"""Threads and files that may come and go."""
+SPARE = 8
+"""Threads and files that may come and go: readers that are being given up, clips that are being written."""
 
 
 def trouble(camera: RtspCamera, chance: random.Random) -> str:

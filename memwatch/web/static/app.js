@@ -294,6 +294,9 @@ $('zones-draw').addEventListener('pointermove', (event) => {
 });
 $('zones-draw').addEventListener('pointerup', () => { if (zonesOf) zonesOf.held = null; });
 $('zones-picture').addEventListener('load', () => { if (zonesOf) drawZones(); });
+$('zones-picture').addEventListener('error', () => setTimeout(() => {  // no picture yet
+  if ($('zones').open) $('zones-picture').src = `/api/cameras/${zonesOf.camera}/frame.jpg?boxes=0&at=${Date.now()}`;
+}, 700));
 $('zones-drop').addEventListener('click', () => { zonesOf.drawing = []; drawZones(); });
 $('zones-save').addEventListener('click', async () => {
   try {
