@@ -64,6 +64,8 @@ class CameraStatus(Sink):
 
     name: str
     clock: Clock
+    live: bool = True
+    """Whether frames are stamped as they come: a recording's have the times of when it was filmed."""
     state: str = "starting"
     reason: str = ""
     """Of the state, in words."""
@@ -94,7 +96,7 @@ class CameraStatus(Sink):
             self.counts.scored += 1
             self.counts.over += score.anomalous
             self.threshold = score.threshold
-            self.lag_s = max(0.0, now - frame.time)
+            self.lag_s = max(0.0, now - frame.time) if self.live else 0.0
             self.lag_sum_s += self.lag_s
             for at, edge in enumerate((*LAGS, float("inf"))):
                 self.lags[at] += self.lag_s <= edge

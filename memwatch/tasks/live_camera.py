@@ -95,7 +95,7 @@ class LiveCamera:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        live = camera_address(self.address) is not None
+        live = self.status.live = camera_address(self.address) is not None
         wait = RESTART_S
         while not self._stopping.is_set():
             began = self.clock.monotonic()
@@ -136,7 +136,8 @@ class LiveCamera:
             self.tally = tally
             if keeper:
                 keeper.tick(detector)
-            profiles.tick(self.clock.wall())
+            seen = self.status.seen
+            profiles.tick(seen.frame.time if seen else self.clock.wall())
             self._count()
             load.tick(self.clock.monotonic(), tally.skipped)
             return not self._stopping.is_set()
@@ -227,18 +228,16 @@ class _Shown:
             if isinstance(item, StateEvent):
                 yield item
                 continue
-            wall = item.time
             if self._pace is not None:
                 while (left := began + item.seconds / self._pace - self._clock.monotonic()) > 0:
                     if self._stop.is_set():
                         return
                     self._clock.sleep(min(left, 0.2))
-                wall = self._clock.wall()
             image = self._zones.blackened(item.image)
             packets = item.packets if image is item.image else ()
             yield from self._resized(item)
             yield from self._pictures.push(item)
-            yield Frame(item.source, item.index, wall, item.seconds, image, item.gap, packets)
+            yield Frame(item.source, item.index, item.time, item.seconds, image, item.gap, packets)
 
     def _resized(self, frame: Frame) -> list[StateEvent]:
         """What is to be said of a picture of another size than the one before."""

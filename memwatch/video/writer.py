@@ -115,8 +115,9 @@ class VideoWriter:
         stream = self._container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": str(self._crf), "preset": "veryfast"}
-        stream.codec_context.thread_count = 1  # beside cameras that are being scored, more would only get in the way
-        if self._growing:  # a fragment ends at a keyframe, and only whole fragments survive
+        if self._growing:  # beside a camera that is being scored
+            stream.codec_context.thread_count = 1
+            # A fragment ends at a keyframe, and only whole fragments survive.
             stream.codec_context.gop_size = max(1, round(self._fps))
         stream.codec_context.time_base = Fraction(1, _TICKS)
         self._stream, self._size = stream, (width, height)
