@@ -110,7 +110,6 @@ class Evidence(Sink):
         record: bool,
         room: Callable[[], bool],
         tell: Callable[[StateEvent], None],
-        on_closed: Callable[[str], None] | None = None,
     ) -> None:
         self._index = index
         self._camera = camera
@@ -120,7 +119,6 @@ class Evidence(Sink):
         self._record = record
         self._room = room
         self._tell = tell
-        self._on_closed = on_closed
         self._ring: deque[_Kept] = deque()
         self._bytes = 0
         self._clips: dict[str, _Clip] = {}
@@ -202,8 +200,6 @@ class Evidence(Sink):
                 clip.until = event.last.seconds + self._post
                 if event.end_reason != "quiet":  # nothing follows that belongs to it
                     self._finish(clip)
-        if clip is not None and event.phase == "closed" and self._on_closed:
-            self._on_closed(event.id)
 
     def _opened(self, event: Event) -> _Clip | None:
         """A clip without pictures yet; None where there is no room for it."""

@@ -56,8 +56,7 @@ class LiveCamera:
     back_off: BackOff | None = None
     tally: Tally = field(default_factory=Tally)
     error: BaseException | None = None
-    """What ended it for good."""
-    reconnects: int = 0
+    """What ended it for good, or the session before this one."""
 
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
@@ -130,7 +129,6 @@ class LiveCamera:
         events = Ration(EventBuilder(self.name, settings.events()), limits, self.name, self.tell)
         profiles = _Profiles(settings, loaded, detector, limits, self)
         load = _Load(self.status, self._say)
-        sinks = self.make_sinks(self)
 
         def during(tally: Tally) -> bool:
             self.tally = tally
@@ -148,6 +146,7 @@ class LiveCamera:
                 return
             pictures = PictureWatch(self.name)
             self.gray = lambda: pictures.gray
+            sinks = self.make_sinks(self)
             stream = _Shown(source, settings.zones(), pictures, self.pace, self.clock, self._stopping)
             try:
                 self.tally = run_session(stream, detector, sinks=sinks, events=events, watch=during, rate=settings.fps)
@@ -176,7 +175,6 @@ class LiveCamera:
     def _count(self) -> None:
         source = self._source
         dropped = getattr(source, "dropped_so_far", 0)
-        self.reconnects = getattr(source, "reconnects", 0)
         self.status.counts.dropped = dropped + self.tally.skipped
         self.status.counts.broken = getattr(source, "broken_so_far", source.broken if source is not None else 0)
 

@@ -79,8 +79,6 @@ class SupervisedCamera(FrameSource):
         limits = limits or Limits()
         self.back_off = back_off or BackOff()
         self.lost_after_s = lost_after_s
-        self.reconnects = 0
-        """Connections after the first."""
         self.dropped = 0
         """Frames that came and were not delivered, for newer ones."""
         self._clock = clock or SystemClock()
@@ -136,7 +134,6 @@ class SupervisedCamera(FrameSource):
                     told = True
                     lost_at = self._seen if lost_at is None else lost_at
             self._pause(until)
-            self.reconnects += 1
 
     def close(self) -> None:
         """End the iteration soon, from whatever thread."""
