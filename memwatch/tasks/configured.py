@@ -34,6 +34,11 @@ def checked(file: Path) -> dict[str, Any]:
             camera.zones().scored((model.config.height // 8, model.config.width // 8))
         except UsageError as error:
             wrong.append(f"{file}: camera.{name}: {error.line()}")
+    for table in ("mqtt", "webhook", "page"):
+        told = getattr(settings, table)
+        for key, variable in told.model_dump().items() if told else ():
+            if key.endswith("_env") and variable and not os.environ.get(variable):
+                wrong.append(f"{file}: {table}.{key}: {variable} is not set: set this environment variable")
     if wrong:
         raise ConfigError(list(dict.fromkeys(wrong)))
     return {"file": str(file), "cameras": sorted(settings.camera), "mistakes": 0}
