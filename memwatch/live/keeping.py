@@ -95,8 +95,7 @@ def repair(index: Index) -> Repaired:
             done = replace(done, salvaged=done.salvaged + (state != "failed"), lost=done.lost + (state == "failed"))
         if row.stop is None:
             record = row.record | {"type": "end", "state": "closed", "end_reason": "crash"}
-            record["end"] = record["end"] or record["peak"] | {}
-            record["end"].pop("score", None)
+            record["end"] = record["end"] or {k: v for k, v in record["peak"].items() if k != "score"}
             stop = _seconds(record["end"]["wall"], row.start)
             index.put(record, start=row.start, stop=stop, clip=state)
             done = replace(done, closed=done.closed + 1)

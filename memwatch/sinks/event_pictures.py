@@ -12,6 +12,7 @@ import numpy as np
 from memwatch.files import write_bytes
 from memwatch.sinks.base import Sink
 from memwatch.sinks.heat import heat
+from memwatch.sinks.jpeg import jpeg
 from memwatch.types import Event, Frame, Grid, Image, Observation
 
 PICTURES = "pictures"
@@ -64,9 +65,9 @@ class EventPictures(Sink):
 
     def _write(self, event: str, seen: _Seen) -> None:
         picture, hot = picture_paths(self.folder, event)
-        write_bytes(picture, _jpeg(seen.image))
+        write_bytes(picture, jpeg(seen.image, QUALITY))
         if seen.map is not None:
-            write_bytes(hot, _jpeg(heat(seen.image, seen.map, seen.threshold)))
+            write_bytes(hot, jpeg(heat(seen.image, seen.map, seen.threshold), QUALITY))
 
 
 def _small(image: Image) -> Image:
@@ -74,8 +75,3 @@ def _small(image: Image) -> Image:
         return image.copy()  # a source may use its buffer again
     height = max(1, round(image.shape[0] * WIDEST / image.shape[1]))
     return np.asarray(cv2.resize(image, (WIDEST, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _jpeg(image: Image) -> bytes:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return bytes(data)

@@ -19,16 +19,18 @@ import numpy as np
 
 from memwatch.errors import MemwatchError
 from memwatch.events import event_record, state_record
+from memwatch.events.builder import EPSILON_S
 from memwatch.files import write_bytes, write_text
 from memwatch.sinks.base import Sink
 from memwatch.sinks.index import Index
+from memwatch.sinks.jpeg import jpeg as encoded
 from memwatch.sinks.marked import draw_boxes, enlarged
 from memwatch.sinks.worker import Worker, told
 from memwatch.types import Event, Frame, Image, Observation, Packet, Region, StateEvent
 from memwatch.video.writer import PacketWriter, VideoWriter
 
-KINDS = {".mp4": "clip", ".jpg": "best frame, boxed", "-clean.jpg": "best frame as it was", ".json": "record"}
-"""An event's files: its id and one of these."""
+KINDS = (".mp4", ".jpg", "-clean.jpg", ".json")
+"""An event's files, its id and one of these: the clip, its best frame boxed and as it was, its record."""
 LEFTOVERS = (".mp4.new", *(f"{kind}.part" for kind in KINDS if kind != ".mp4"))
 """What a process that is killed while it writes one of them leaves beside it; an ".mp4.part" can still be a clip."""
 WAITING = 50
@@ -39,8 +41,6 @@ OPENING_S = 3.0
 """The ring is so much longer than the pre-roll: an event is told some frames after its start, and names its best frame
 once a second."""
 QUALITY = 88
-EPSILON_S = 1e-6
-"""Differences of frame times miss round numbers by less than this."""
 
 
 def folder_of(data: Path, camera: str, start: float) -> Path:
@@ -128,7 +128,7 @@ class Evidence(Sink):
 
     @property
     def dropped(self) -> int:
-        """Frames and events that found the queue full."""
+        """Frames that found the queue full."""
         return self._worker.dropped
 
     def on_frame(self, frame: Frame, observation: Observation | None) -> None:
@@ -153,7 +153,7 @@ class Evidence(Sink):
         if self._ring and frame.seconds < self._ring[-1].seconds:
             self._ring.clear()
             self._bytes = 0
-        jpeg = b"" if frame.packets and not regions else _jpeg(frame.image)
+        jpeg = b"" if frame.packets and not regions else encoded(frame.image, QUALITY)
         size = frame.image.shape[1], frame.image.shape[0]
         kept = _Kept(frame.index, frame.seconds, size, jpeg, regions, frame.packets)
         self._ring.append(kept)
@@ -269,7 +269,7 @@ class Evidence(Sink):
         clean = _picture(best)
         boxed = enlarged(clean)
         draw_boxes(boxed, best.regions, boxed.shape[1] / clean.shape[1])
-        write_bytes(clip.folder / f"{clip.event.id}.jpg", _jpeg(boxed))
+        write_bytes(clip.folder / f"{clip.event.id}.jpg", encoded(boxed, QUALITY))
 
     def _trouble(self, error: Exception) -> None:
         self._say("evidence_failed", text=told(error))
@@ -278,11 +278,6 @@ class Evidence(Sink):
         if not self._broken:
             self._broken = True
             self._tell(StateEvent(self._camera, kind, time.time(), dict(facts)))
-
-
-def _jpeg(image: Image) -> bytes:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return bytes(data)
 
 
 def _picture(kept: _Kept) -> Image:

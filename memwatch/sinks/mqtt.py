@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import cv2
-
 from memwatch import __version__
 from memwatch.errors import MemwatchError
 from memwatch.events import event_record
 from memwatch.sinks.base import Sink
+from memwatch.sinks.jpeg import jpeg
 from memwatch.types import Event, Frame, Image, Observation, StateEvent
 
 WAITING = 1000
@@ -231,8 +230,7 @@ class MqttCamera(Sink):
         if not event.suppressed_by:
             self._broker.publish(f"{self._camera}/event", json.dumps(told))
             if opened and self._picture is not None:
-                _, data = cv2.imencode(".jpg", self._picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
-                self._broker.publish(f"{self._camera}/snapshot", bytes(data), qos=0, retain=True)
+                self._broker.publish(f"{self._camera}/snapshot", jpeg(self._picture, 85), qos=0, retain=True)
         self._say_anomaly()
 
     def on_state(self, state: StateEvent) -> None:

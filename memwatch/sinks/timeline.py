@@ -12,6 +12,7 @@ import numpy as np
 
 from memwatch.files import write_figure
 from memwatch.sinks.base import Sink
+from memwatch.sinks.jpeg import jpeg
 from memwatch.sinks.marked import draw_boxes
 from memwatch.types import Event, Frame, Image, Observation
 
@@ -142,5 +143,4 @@ def _thumbnail(image: Image, observation: Observation) -> bytes:
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
     draw_boxes(small, observation.regions, scale)
-    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 92])
-    return bytes(jpeg)
+    return jpeg(small, 92)

@@ -23,6 +23,7 @@ from memwatch.errors import MemwatchError, UsageError
 from memwatch.live.status import CameraStatus
 from memwatch.sinks.evidence import files_of
 from memwatch.sinks.index import Index, Row
+from memwatch.sinks.jpeg import jpeg
 from memwatch.sinks.marked import draw_boxes
 from memwatch.web.guard import COOKIE, SESSION_S, Guard, Sessions
 
@@ -220,8 +221,7 @@ def _encoded(status: CameraStatus, plain: bool) -> bytes | None:
     picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image.copy()
     if seen.observation is not None and not plain:
         draw_boxes(picture, seen.observation.regions, scale)  # type: ignore[arg-type]
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return bytes(data)
+    return jpeg(picture, 80)  # type: ignore[arg-type]
 
 
 def _inside(path: Path, folder: Path) -> bool:
