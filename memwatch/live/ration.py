@@ -10,6 +10,8 @@ from memwatch.pipeline import Events
 from memwatch.types import Event, Observation, StateEvent
 
 HOUR_S = 3600.0
+FOR_GOOD = ("shutdown", "source_end", "error")
+"""Reasons of a session's end: what floods then is summed up, for nothing follows."""
 
 
 @dataclass(slots=True)
@@ -39,13 +41,17 @@ class Ration:
         self._open: dict[str, str] = {}
         """Of events that are open, why nobody is told of them."""
         self._flood: _Flood | None = None
+        self._now = 0.0
 
     def push(self, observation: Observation) -> list[Event]:
         self._tick(observation.time)
         return [self._judged(event) for event in self._builder.push(observation)]
 
     def finish(self, reason: str) -> list[Event]:
-        return [self._judged(event) for event in self._builder.finish(reason)]
+        done = [self._judged(event) for event in self._builder.finish(reason)]
+        if reason in FOR_GOOD:
+            self._sum_up(self._now)
+        return done
 
     def _judged(self, event: Event) -> Event:
         if event.phase == "opened":
@@ -76,11 +82,15 @@ class Ration:
 
     def _tick(self, now: float) -> None:
         """Forget events of an hour ago; a flood ends when half the limit is left of them."""
+        self._now = now
         while self._recent and not 0 <= now - self._recent[0] < HOUR_S:
             self._recent.popleft()
-        flood = self._flood
-        if flood and 2 * len(self._recent) <= self.limits.max_per_hour:
-            self._flood = None
+        if 2 * len(self._recent) <= self.limits.max_per_hour:
+            self._sum_up(now)
+
+    def _sum_up(self, now: float) -> None:
+        flood, self._flood = self._flood, None
+        if flood:
             self._say("digest", now, events=flood.count, since=flood.since, reasons=flood.reasons)
 
     def _say(self, kind: str, now: float, **facts: object) -> None:

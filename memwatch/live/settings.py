@@ -119,6 +119,8 @@ class Camera(Shared):
         names = [zone.name for zone in self.zone]
         if len(set(names)) < len(names):
             raise ValueError("two zones have the same name")
+        if self.max_event_s <= self.min_event_s:
+            raise ValueError("max_event_s must exceed min_event_s")
         try:
             self.events(), self.sizes(), self.zones()
         except UsageError as error:
@@ -236,3 +238,9 @@ class Settings(Table):
     webhook: Webhook | None = None
     hooks: Hooks = Hooks()
     page: Page | None = None
+
+
+TABLES: dict[str, type[BaseModel]] = {
+    "defaults": Shared, "retention": Retention, "mqtt": Mqtt, "webhook": Webhook, "hooks": Hooks, "page": Page,
+}  # fmt: skip
+"""Tables whose single values the environment may set: MEMWATCH_MQTT_HOST is `host` of `[mqtt]`."""

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
-import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from memwatch.errors import UsageError
-from memwatch.live.settings import Camera, Hooks, Mqtt, Page, Retention, Settings, Shared, Webhook
+from memwatch.live.mistakes import ConfigError, Place, mistakes, not_toml
+from memwatch.live.settings import TABLES, Settings, Shared
 from memwatch.video import redact
 
 PREFIX = "MEMWATCH_"
-TABLES: dict[str, type[BaseModel]] = {
-    "defaults": Shared, "retention": Retention, "mqtt": Mqtt, "webhook": Webhook, "hooks": Hooks, "page": Page,
-}  # fmt: skip
-"""Tables whose single values the environment may set: MEMWATCH_MQTT_HOST is `host` of `[mqtt]`."""
 PATHS = ("model", "data", "password_file")
 """Keys that are paths: relative ones are looked for beside the file that names them."""
 
-Path_ = tuple[str | int, ...]
 EXAMPLE = """\
 # Cameras for `memwatch watch`. `memwatch config check FILE` names what is wrong; `memwatch config show FILE` shows
 # every setting with its default.
@@ -72,17 +66,6 @@ days = 30
 """
 
 
-class ConfigError(UsageError):
-    """Everything that is wrong with a configuration, a line each."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = tuple(lines)
-
-    def line(self) -> str:
-        return "\nmemwatch: ".join(self.lines)
-
-
 def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """Read `path`; what the environment sets goes before what the file says. Raises ConfigError with all mistakes."""
     try:
@@ -100,7 +83,7 @@ def read_settings(text: str, path: Path, environment: Mapping[str, str]) -> Sett
         values = _resolved(tomllib.loads(text), path.parent)
         json.dumps(values, default=str)
     except (ValueError, RecursionError) as error:  # not TOML, or too deep or too long a number for anybody
-        raise ConfigError([_toml_error(error, text, path)]) from None
+        raise ConfigError([not_toml(error, text, str(path))]) from None
     origins = _from_environment(values, environment)
     defaults = values.get("defaults")
     cameras = values.get("camera")
@@ -113,7 +96,7 @@ def read_settings(text: str, path: Path, environment: Mapping[str, str]) -> Sett
     try:
         return Settings.model_validate_json(json.dumps(merged, default=str))
     except ValidationError as error:
-        raise ConfigError(_told(error, values, text, path, origins)) from None
+        raise ConfigError(mistakes(error, merged, values, text, str(path), origins)) from None
 
 
 def schema() -> dict[str, Any]:
@@ -161,9 +144,9 @@ def _at_home(text: str) -> Path:
         return Path(text)
 
 
-def _from_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[Path_, str]:
+def _from_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[Place, str]:
     """Put in what MEMWATCH_TABLE_KEY says; answers which variable said it."""
-    origins: dict[Path_, str] = {}
+    origins: dict[Place, str] = {}
     if data := environment.get(f"{PREFIX}DATA_DIR"):
         values["data"] = data
         origins["data",] = f"{PREFIX}DATA_DIR"
@@ -190,93 +173,3 @@ def _scalar(text: str, *, as_text: bool) -> Any:
     except (ValueError, RecursionError):
         return text
     return found["value"] if len(found) == 1 else text
-
-
-def _told(
-    error: ValidationError, values: dict[str, Any], text: str, path: Path, origins: Mapping[Path_, str]
-) -> list[str]:
-    """Each mistake once, at the line where it was made: what stands in `[defaults]` is wrong in every camera."""
-    lines: dict[tuple[int, str], None] = {}
-    for found in error.errors(include_url=False, include_input=False):
-        place = tuple(part for part in found["loc"] if part != "[key]")
-        if len(place) == 3 and place[0] == "camera" and place[2] not in values["camera"].get(place[1], {}):
-            place = ("defaults", place[2]) if place[2] in values.get("defaults", {}) else place
-        key = ".".join(map(str, place)) or "file"
-        said = f"{redact(key)}: {_words(found, place)}"
-        if variable := origins.get(place):
-            lines[0, f"{variable}: {said}"] = None
-        else:
-            number = _line_of(place, text)
-            lines[number, f"{path}:{number}: {said}"] = None
-    return [line for _, line in sorted(lines)]
-
-
-def _words(found: Any, place: Path_) -> str:
-    kind = found["type"]
-    if kind == "extra_forbidden":
-        known = _known(place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, 1, 0.6)
-        return f"unknown setting; did you mean {near[0]}?" if near else f"unknown setting; known: {', '.join(known)}"
-    if kind == "string_pattern_mismatch" and place[-1] == "when":
-        return 'should be a time of day such as "22:00-06:00", or "ir"'
-    if kind == "missing":
-        return "is missing"
-    if kind == "string_pattern_mismatch" and place[0] == "camera" and len(place) == 2:
-        return "a name is made of a-z, 0-9, - and _, at most 32"
-    message = str(found["msg"])
-    return message.removeprefix("Value error, ").removeprefix("Input ")
-
-
-def _known(table: Path_) -> list[str]:
-    """Keys that the table at `table` may have."""
-    model: type[BaseModel] = Settings
-    if table and table[0] == "camera":
-        model = Camera
-        for inner in ("zone", "profile"):
-            if inner in table:
-                annotation = Camera.model_fields[inner].annotation
-                model = get_args(annotation)[-1]
-    elif table:
-        model = TABLES[str(table[0])]
-    return sorted(facts.alias or name for name, facts in model.model_fields.items())
-
-
-def _line_of(place: Path_, text: str) -> int:
-    """The line of the file where a key, or the table that lacks it, stands; 1 where neither is found."""
-    names = [str(part) for part in place if isinstance(part, str)]
-    counts = {i: part for i, part in enumerate(place) if isinstance(part, int)}
-    best, depth = 1, 0
-    table: list[str] = []
-    seen: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[(\[?)([^\]]+)\]", line)
-        if header:
-            table = [part.strip().strip("\"'") for part in header.group(2).split(".")]
-            name = ".".join(table)
-            seen[name] = seen.get(name, 0) + 1
-            if names[: len(table)] == table and len(table) >= depth and _nth(table, place, counts, seen[name]):
-                best, depth = number, len(table)
-            continue
-        key = re.match(r"\s*([A-Za-z0-9_\"'.-]+)\s*=", line)
-        if key:
-            parts = [part.strip("\"'") for part in key.group(1).split(".")]
-            full = [*table, *parts]
-            whole = names[: len(full)] == full and len(full) > depth
-            if whole and _nth(table, place, counts, seen.get(".".join(table), 1)):
-                best, depth = number, len(full)
-    return best
-
-
-def _nth(table: Iterable[str], place: Path_, counts: Mapping[int, int], number: int) -> bool:
-    """Whether the `number`-th (from 1) table of this name is the one that `place` lies in."""
-    length = len(list(table))
-    wanted = counts.get(length)
-    return wanted is None or number == wanted + 1
-
-
-def _toml_error(error: Exception, text: str, path: Path) -> str:
-    said = str(error)
-    at = re.search(r"\(at line (\d+), column (\d+)\)", said)
-    last = text.count("\n") + 1 if said.endswith("(at end of document)") else 1
-    what = re.sub(r"\s*\(at .*\)$", "", said)
-    return f"{path}:{at.group(1) if at else last}: not TOML: {what}"

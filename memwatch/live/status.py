@@ -56,6 +56,8 @@ class Counts:
     losses: int = 0
     broken: int = 0
     sink_errors: int = 0
+    unrecorded: int = 0
+    """No clip will show them: the disk was too slow."""
 
 
 @dataclass
@@ -124,6 +126,9 @@ class CameraStatus(Sink):
                 self.reason = str(state.facts.get("text", ""))
             if state.kind == "scene_change":
                 self.trouble = "" if state.facts.get("over") else str(state.facts.get("kind", ""))
+
+    def count_unrecorded(self) -> None:
+        self.counts.unrecorded += 1
 
     def point_history(self) -> list[Point]:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ def write_zones(path: Path, camera: str, zones: list[dict[str, Any]]) -> None:
     """Replace the zones of a camera in the file. Raises UsageError where they are no zones, or the file has other
     mistakes; it stays as it was then."""
     tables = checked(zones)
-    text = path.read_text(encoding="utf-8")
-    kept = _without(text, camera).rstrip("\n")
+    text = path.read_bytes().decode()
+    ends = "\r\n" if "\r\n" in text else "\n"
+    kept = _without(text.replace("\r\n", "\n"), camera).rstrip("\n")
     written = kept + "\n" + "".join(table(camera, zone) for zone in tables)
-    read_settings(written, path, {})
-    write_bytes(path, written.encode(), mode=path.stat().st_mode & 0o7777)
+    read_settings(written, path, os.environ)
+    write_bytes(path, written.replace("\n", ends).encode(), mode=path.stat().st_mode & 0o7777)
 
 
 def checked(zones: list[dict[str, Any]]) -> list[ZoneTable]:

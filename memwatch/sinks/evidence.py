@@ -95,7 +95,7 @@ class Evidence(Sink):
     """Of one camera.
 
     room: whether there is space for another clip; asked in the thread before each. tell: hears of what went wrong, as
-    state events, once until it goes well again.
+    state events, once until it goes well again. lost: called for each frame that found the queue full.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Evidence(Sink):
         record: bool,
         room: Callable[[], bool],
         tell: Callable[[StateEvent], None],
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._index = index
         self._camera = camera
@@ -119,6 +120,7 @@ class Evidence(Sink):
         self._record = record
         self._room = room
         self._tell = tell
+        self._lost = lost
         self._ring: deque[_Kept] = deque()
         self._bytes = 0
         self._clips: dict[str, _Clip] = {}
@@ -126,15 +128,11 @@ class Evidence(Sink):
         self._broken = False
         self._worker = Worker(f"evidence-{camera}", most=WAITING, failed=self._trouble)
 
-    @property
-    def dropped(self) -> int:
-        """Frames that found the queue full."""
-        return self._worker.dropped
-
     def on_frame(self, frame: Frame, observation: Observation | None) -> None:
         if self._record:
             regions = observation.regions if observation else ()
-            self._worker.put(lambda: self._frame(frame, regions))
+            if not self._worker.put(lambda: self._frame(frame, regions)):
+                self._lost()
 
     def on_event(self, event: Event) -> None:
         self._worker.put(lambda: self._event(event), needed=True)

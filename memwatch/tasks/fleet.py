@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from memwatch.clock import Clock, SystemClock
-from memwatch.errors import MemwatchError, UsageError
+from memwatch.errors import UsageError
 from memwatch.events import Zones, state_record
 from memwatch.files import write_error
 from memwatch.live.address import address_of
@@ -22,6 +21,7 @@ from memwatch.sinks import EventLines, Lines, Sink
 from memwatch.sinks.evidence import Evidence
 from memwatch.sinks.guarded import Guarded
 from memwatch.sinks.index import Index
+from memwatch.sinks.worker import Worker
 from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.live_camera import LiveCamera
 from memwatch.tasks.progress import Progress
@@ -35,6 +35,8 @@ MOST_TAUGHT = 1000
 """Labels that a camera follows, the newest."""
 RELOAD_S = 30.0
 """Longest that a page waits for its zones to be in effect."""
+MOST_STATES = 1000
+"""States that wait for a slow disk."""
 LEAVE_S = 9.0
 """Longest that a camera's end is waited for; its reader may sit in a read that cannot be interrupted."""
 
@@ -67,6 +69,8 @@ class Fleet:
         self.cameras: dict[str, LiveCamera] = {}
         self.clock = clock or SystemClock()
         self.index = Index(settings.data) if settings.data else None
+        # A full disk is told by who met it first.
+        self._states = Worker("states", most=MOST_STATES, failed=lambda error: None) if settings.data else None
         self._lines = lines
         self._progress = progress
         self._extra = extra
@@ -91,7 +95,7 @@ class Fleet:
                     f"{done.found} events entered anew"
                 )
         for name, camera in settings.camera.items():
-            self.cameras[name] = self._made(name, camera)
+            self.cameras[name] = self._made(name, camera, self._pace_in(settings))
 
     def start(self) -> None:
         for camera in self.cameras.values():
@@ -159,6 +163,8 @@ class Fleet:
         until = self.clock.monotonic() + LEAVE_S
         for camera in self.cameras.values():
             camera.join(max(0.1, until - self.clock.monotonic()))
+        if self._states:
+            self._states.close()
         if self.index:
             self.index.close()
 
@@ -171,7 +177,7 @@ class Fleet:
         changed = [name for name in new if name in old and not self._same(name, new[name])]
         added = [name for name in new if name not in old]
         removed = [name for name in old if name not in new]
-        made = {name: self._made(name, new[name]) for name in (*changed, *added)}
+        made = {name: self._made(name, new[name], self._pace_in(settings)) for name in (*changed, *added)}
         gone = [self.cameras[name] for name in (*changed, *removed)]
         for camera in gone:
             camera.stop()
@@ -190,15 +196,23 @@ class Fleet:
     def tell(self, state: StateEvent) -> None:
         """Say a state outside of any camera's own stream, and keep it where there is an index."""
         self._lines.state(state)
-        if self.index is not None:
-            with suppress(MemwatchError):  # a full disk is told by who met it first
-                self.index.add_state(state_record(state), state.time)
+        index = self.index
+        if index is not None and self._states is not None:
+            self._states.put(lambda: index.add_state(state_record(state), state.time))
 
     def _same(self, name: str, settings: Camera) -> bool:
         camera = self.cameras[name]
         return camera.settings == settings and camera.address == address_of(name, settings, self._environment)
 
-    def _made(self, name: str, settings: Camera) -> LiveCamera:
+    def _pace_in(self, settings: Settings) -> float | None:
+        """Of recordings: beside a live camera as they were filmed, or they would take its share of the machine."""
+        if self._pace is not None:
+            return self._pace
+        found = settings.camera.items()
+        live = any(camera_address(address_of(name, one, self._environment)) is not None for name, one in found)
+        return 1.0 if live else None
+
+    def _made(self, name: str, settings: Camera, pace: float | None) -> LiveCamera:
         if settings.model is None:
             raise UsageError(f"camera {name}: no model", "give --model, or set model in its table or in [defaults]")
         address = address_of(name, settings, self._environment)
@@ -212,7 +226,7 @@ class Fleet:
                 self._model(settings.model, profile.false_alarms_per_day)
         return LiveCamera(
             name, settings, address, loaded, CameraStatus(name, self.clock), self.clock, self._sinks,
-            self._keeper(name), self._teller(name), pace=self._pace, back_off=self._back_off,
+            self._keeper(name), self._teller(name), pace=pace, back_off=self._back_off,
         )  # fmt: skip
 
     def _model(self, path: Path, per_day: float | None) -> Loaded:
@@ -237,7 +251,7 @@ class Fleet:
             evidence = Evidence(
                 self.index, camera.name, model=about, pre_roll_s=settings.pre_roll_s,
                 post_roll_s=settings.post_roll_s, fps=None, record=settings.record, room=self._room,
-                tell=self._teller(camera.name),
+                tell=self._teller(camera.name), lost=camera.status.count_unrecorded,
             )  # fmt: skip
             sinks.append(Guarded(evidence, failed))
         return sinks

@@ -17,10 +17,12 @@ from pydantic import ValidationError
 from memwatch.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, UsageError
 from memwatch.files import lock_folder
 from memwatch.live.address import name_from
+from memwatch.live.mistakes import ConfigError
 from memwatch.live.settings import Camera, Settings
-from memwatch.live.settings_file import ConfigError, load_settings
+from memwatch.live.settings_file import load_settings
 from memwatch.sinks import QueuedLines
 from memwatch.sinks.worker import told
+from memwatch.tasks.configured import check_all, exposed
 from memwatch.tasks.fleet import Fleet
 from memwatch.tasks.live_outputs import Outputs
 from memwatch.tasks.progress import Progress
@@ -103,15 +105,15 @@ def settings_of(
         return Settings(data=data, camera=cameras)
     if len(sources) > 1:
         raise UsageError("a configuration file goes alone", "put the other cameras into it")
-    settings = load_settings(Path(files[0]))
+    file = Path(files[0])
+    settings = load_settings(file)
     overrides |= {"model": model} if model else {}
     if data is not None:
         settings = settings.model_copy(update={"data": data})
     if overrides:
         changed = {name: camera.model_copy(update=overrides) for name, camera in settings.camera.items()}
         settings = settings.model_copy(update={"camera": changed})
-    if not settings.camera:
-        raise UsageError(f"{files[0]}: no cameras", "add a table such as [camera.yard] with its url")
+    check_all(settings, file)
     return settings
 
 
@@ -158,6 +160,8 @@ def run_fleet(
 ) -> FleetReport:
     """Watch the cameras that `read` tells; it is asked again at SIGHUP. `file`: where it has them from."""
     settings = read()
+    if file is not None and (warning := exposed(settings, file)):
+        progress.note(warning)
     lines = QueuedLines(stream)
     with ExitStack() as stack:
         stack.callback(lines.close)
@@ -173,7 +177,7 @@ def run_fleet(
             back_off=back_off,
             file=file,
         )
-        outputs.begin(fleet)
+        outputs.begin(fleet, lost=lambda: lines.dropped)
         stack.enter_context(_hang_up(fleet.reload_wanted))
         fleet.start()
         stack.callback(fleet.stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from memwatch.errors import MemwatchError, UsageError
@@ -38,10 +38,12 @@ class Outputs:
         self.hooks = self._made_hooks(settings)
         self.broker = self._made_broker(settings)
         self.page: PageServer | None = None
+        self._lost: Callable[[], int] = lambda: 0
         self._serve = serve or settings.page is not None
 
-    def begin(self, fleet: Fleet) -> None:
-        """Start what needs to know the cameras."""
+    def begin(self, fleet: Fleet, *, lost: Callable[[], int]) -> None:
+        """Start what needs to know the cameras. lost: lines that no reader took in time."""
+        self._lost = lost
         if not self._serve:
             return
         try:
@@ -87,7 +89,7 @@ class Outputs:
 
     def _figures(self) -> dict[str, float]:
         """What the metrics say of the outputs."""
-        told: dict[str, float] = {}
+        told: dict[str, float] = {"memwatch_lines_dropped": float(self._lost())}
         for name, out in (("webhook", self.webhook), ("hooks", self.hooks)):
             if out is not None:
                 told[f"memwatch_{name}_failed"] = out.failed

@@ -34,6 +34,7 @@ COUNTERS: tuple[tuple[str, str, str], ...] = (
     ("memwatch_events", "Events", "events"),
     ("memwatch_events_suppressed", "Events that nobody was told of", "suppressed"),
     ("memwatch_camera_losses", "Times that the camera was lost", "losses"),
+    ("memwatch_frames_unrecorded", "Frames that no clip will show: the disk was too slow", "unrecorded"),
     ("memwatch_sink_errors", "Errors of outputs", "sink_errors"),
 )
 

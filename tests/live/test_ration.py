@@ -129,6 +129,16 @@ def test_a_flood_is_told_once_and_summed_up_when_it_is_over() -> None:
     assert len(watched.states) == 2
 
 
+@pytest.mark.parametrize(("reason", "summed_up"), [("shutdown", True), ("source_end", True), ("gap", False)])
+def test_a_flood_is_summed_up_when_nothing_follows(reason: str, *, summed_up: bool) -> None:
+    watched = Watched(max_per_hour=1)
+    assert [watched.event(at) for at in (0.0, 5.0, 10.0)] == ["", "flood", "flood"]
+    watched.ration.finish(reason)
+    assert watched.kinds()[1:] == ([("digest", 11.5)] if summed_up else [])
+    watched.ration.finish(reason)
+    assert len(watched.states) == 1 + summed_up
+
+
 def test_a_second_flood_counts_anew() -> None:
     watched = Watched(max_per_hour=1)
     for hours in (0, 2):

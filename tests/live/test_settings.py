@@ -13,8 +13,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from memwatch.errors import EXIT_USAGE, UsageError
+from memwatch.live.mistakes import ConfigError
 from memwatch.live.settings import Camera, Settings
-from memwatch.live.settings_file import EXAMPLE, ConfigError, load_settings, read_settings, schema, shown
+from memwatch.live.settings_file import EXAMPLE, load_settings, read_settings, schema, shown
 
 FILE = Path("cfg/cameras.toml")
 YARD = '[camera.yard]\nurl = "rtsp://cam/x"\n'
@@ -160,6 +161,33 @@ max_gb = inf
     assert words["camera.yard.cooldwn_s"] == "unknown setting; did you mean cooldown_s?"
     assert words["camera.yard.profile.night.wen"] == "unknown setting; did you mean when?"
     assert words["mqtt.host"] == "is missing"
+
+
+def test_what_is_wrong_with_a_whole_table_is_told_beside_single_mistakes() -> None:
+    text = YARD + '''url_env = "YARD"
+cooldown_s = "long"
+[camera.gate]
+url = "usb:0"
+min_event_s = 5
+max_event_s = 4
+fps = 0
+[camera.door]
+url = 3
+start_hits = 9
+start_window = "x"
+[webhook]
+retries = -1
+'''
+    assert mistakes(text) == [
+        "1: camera.yard: give either url or url_env",
+        "4: camera.yard.cooldown_s: should be a valid number",
+        "5: camera.gate: max_event_s must exceed min_event_s",
+        "9: camera.gate.fps: should be greater than 0",
+        "11: camera.door.url: should be a valid string",
+        "13: camera.door.start_window: should be a valid integer",
+        "14: webhook: give either url or url_env",
+        "15: webhook.retries: should be greater than or equal to 0",
+    ]
 
 
 def test_a_mistake_in_defaults_is_told_once_however_many_cameras_there_are() -> None:

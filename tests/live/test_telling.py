@@ -67,3 +67,12 @@ def test_an_output_that_fails_is_counted_and_the_others_hear(colour_model: Train
     counts = fleet.cameras["yard"].status.counts
     assert counts.sink_errors >= 1
     assert counts.scored > 30
+
+
+def test_a_recording_beside_a_live_camera_goes_as_it_was_filmed(colour_model: Trained) -> None:
+    """As fast as it goes, it would take the machine from the cameras."""
+    recording = Camera(url=colour_model.footage[0], model=colour_model.path)
+    for other, pace in ((recording, None), (Camera(url="rtsp://127.0.0.1:1/x", model=colour_model.path), 1.0)):
+        cameras = {"yard": recording, "gate": other}
+        fleet = Fleet(Settings(camera=cameras), lines=Lines(io.StringIO()), progress=Silent())
+        assert fleet.cameras["yard"].pace == pace

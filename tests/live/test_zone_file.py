@@ -78,6 +78,21 @@ def test_writing_the_same_again_changes_nothing(path: Path) -> None:
     assert path.read_bytes() == once
 
 
+def test_a_file_with_ends_of_lines_of_another_system_keeps_them(path: Path) -> None:
+    path.write_bytes((HEAD + OLD + GATE).replace("\n", "\r\n").encode())
+    write_zones(path, "yard", [LEFT])
+    told = path.read_bytes()
+    assert told.count(b"\n") == told.count(b"\r\n") > 10
+    assert names(path, "yard") == [("left", "include")]
+
+
+def test_what_only_the_environment_says_is_no_mistake_of_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(HEAD + '[mqtt]\nuser = "me"\n', encoding="utf-8")
+    monkeypatch.setenv("MEMWATCH_MQTT_HOST", "broker")
+    write_zones(path, "yard", [LEFT])
+    assert "left" in path.read_text()
+
+
 def test_no_zones_take_the_old_ones_away(path: Path) -> None:
     write_zones(path, "gate", [])
     assert names(path, "gate") == []

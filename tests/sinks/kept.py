@@ -23,16 +23,23 @@ OFTEN = EventConfig(end_gap_s=0.5)
 
 
 class Kept:
-    """One camera's evidence. `states`: what it told; `events`: what was opened, by id."""
+    """One camera's evidence. `states`: what it told; `events`: what was opened, by id; `lost`: frames that
+    found the queue full."""
 
     def __init__(self, data: Path, *, room: Callable[[], bool] = lambda: True, **settings: Any) -> None:
         self.index = Index(data)
         self.states: list[StateEvent] = []
         self.events: dict[str, Event] = {}
+        self.lost = 0
         given = {"pre_roll_s": 1.0, "post_roll_s": 0.5, "fps": 10.0, "record": True} | settings
-        self.evidence = Evidence(self.index, "yard", model=MODEL, room=room, tell=self.states.append, **given)
+        self.evidence = Evidence(
+            self.index, "yard", model=MODEL, room=room, tell=self.states.append, lost=self._lose, **given
+        )
         self._builder = EventBuilder("yard", OFTEN)
         self._at = 0
+
+    def _lose(self) -> None:
+        self.lost += 1
 
     def play(self, text: str) -> None:
         """As `stream.play`, and on from where the last text ended: `?` not scored, `.` quiet, a digit its score."""
