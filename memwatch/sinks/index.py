@@ -181,6 +181,11 @@ class Index:
             ).fetchall()
         return [json.loads(line) for (line,) in found]
 
+    def ids(self) -> set[str]:
+        """Of all events."""
+        with self._lock:
+            return {event for (event,) in self._base.execute("SELECT id FROM events")}
+
     def total_bytes(self) -> int:
         with self._lock:
             return int(self._base.execute("SELECT coalesce(sum(bytes), 0) FROM events").fetchone()[0])
