@@ -13,6 +13,7 @@ from memwatch.errors import UsageError
 from memwatch.events import Zones, state_record
 from memwatch.files import write_error
 from memwatch.live.address import address_of
+from memwatch.live.heap import give_back
 from memwatch.live.keeping import enforce, has_room, repair
 from memwatch.live.settings import Camera, Settings
 from memwatch.live.status import CameraStatus
@@ -30,7 +31,7 @@ from memwatch.types import StateEvent
 from memwatch.video import BackOff, camera_address
 
 KEEP_EVERY_S = 30.0
-"""Seconds between two rounds of retention."""
+"""Seconds between two rounds of what is done now and then."""
 MOST_TAUGHT = 1000
 """Labels that a camera follows, the newest."""
 RELOAD_S = 30.0
@@ -145,9 +146,12 @@ class Fleet:
 
     def tick(self) -> None:
         """What is to be done now and then; call it about once a second."""
-        if self.index is None or self.clock.monotonic() - self._kept_at < KEEP_EVERY_S:
+        if self.clock.monotonic() - self._kept_at < KEEP_EVERY_S:
             return
         self._kept_at = self.clock.monotonic()
+        give_back()
+        if self.index is None:
+            return
         for camera in self.cameras.values():  # `memwatch events label` may have been used meanwhile
             self._teach(camera)
         with self._disk:

@@ -25,7 +25,8 @@ pytestmark = [
     pytest.mark.skipif(bool(rtsp.missing()), reason=rtsp.missing() or "never"),
 ]
 CAMERAS = ("north", "east", "south", "west")
-WARM_S, CALM_S = 40.0, 15.0
+WARM_S, CALM_S = max(40.0, 6 * MINUTES), 15.0
+"""A tenth of the time, for buffers and the heap's holes to reach their size; and what the last fault needs to mend."""
 GROWTH = 0.05
 SPARE = 8
 """Threads and files that may come and go: readers that are being given up, clips that are being written."""
