@@ -36,6 +36,11 @@ LONGEST_S = 10.0
 """A change that goes on for longer is taken as it is."""
 SAME_EDGES = 0.5
 """Correlation of the edges before and after, from which on the view is the same."""
+COLOURED = 6
+"""Levels between a place's channels from which on it has a colour."""
+COLOURFUL, COLOURLESS = 0.3, 0.02
+"""Shares of places with a colour: of a picture that has colours, and of one that lost them. No single thing that comes
+or goes makes the one the other."""
 FLAT = 5.0
 """Spread of levels below which a picture shows nothing …"""
 DARK = 30.0
@@ -58,6 +63,8 @@ class Look:
     seconds: float
     small: Small
     gray: bool
+    coloured: float
+    """Share of its places that have a colour."""
 
 
 class PictureWatch:
@@ -105,8 +112,7 @@ class PictureWatch:
             return told + self._settled(frame, look)
         before = self._looks[0]
         share = _changed(before.small, look.small)
-        # A colour camera that turns gray, or back, changes its picture even where it stays as bright.
-        if share >= MOST or (before.gray != look.gray and share >= STILL):
+        if share >= MOST or _filtered(before, look, share):
             self._good = before
             return [*told, self._begin(frame, _kind(before, look), share)]
         return told
@@ -195,7 +201,19 @@ SCENES = {
 def _look(frame: Frame) -> Look:
     small = cv2.resize(frame.image, SIZE, interpolation=cv2.INTER_AREA)
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
-    return Look(frame.seconds, gray, chroma(np.asarray(small, np.uint8)) < GRAY_CHROMA)
+    spread = small.max(axis=2) - small.min(axis=2)
+    return Look(
+        frame.seconds, gray, chroma(np.asarray(small, np.uint8)) < GRAY_CHROMA, float((spread >= COLOURED).mean())
+    )
+
+
+def _filtered(before: Look, now: Look, share: float) -> bool:
+    """Whether the colour went or came, as an infrared filter takes it; most pictures change their brightness with it,
+    by `share` of their places."""
+    if before.gray == now.gray:
+        return False
+    least, most = sorted((before.coloured, now.coloured))
+    return share >= MOST / 2 or (least <= COLOURLESS and most >= COLOURFUL)
 
 
 def _changed(a: Small, b: Small) -> float:

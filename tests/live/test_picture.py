@@ -183,6 +183,34 @@ def test_infrared_begins_and_ends() -> None:
     assert not watch.gray
 
 
+def test_a_filter_that_takes_the_colour_and_leaves_the_brightness_is_infrared_too() -> None:
+    def pale(picture: Picture, index: int) -> Picture:
+        luma = picture @ np.array([0.114, 0.587, 0.299], np.float32)
+        return np.repeat(luma[..., None], 3, axis=2)
+
+    watch = watching()
+    states = told(watch, frames(40, pale, start=30, noise=0.5))
+    assert kinds(states) == [("infrared", "hold"), ("infrared", "anew")]
+    assert states[0][1].facts["fraction"] < 0.1
+    assert kinds(told(watch, frames(40, start=70))) == [("infrared", "hold"), ("infrared", "anew")]
+
+
+def test_a_red_van_that_leaves_a_gray_yard_is_no_filter() -> None:
+    """It fills a fifth of the picture: with it, the picture counts as coloured."""
+
+    def yard(picture: Picture, index: int) -> Picture:
+        pale = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+        if index < 40:
+            pale[36:, :38] = (60, 60, 200)
+        return pale
+
+    watch = PictureWatch("yard")
+    assert told(watch, frames(20, yard, noise=0.2)) == []
+    assert not watch.gray
+    assert told(watch, frames(80, yard, start=20, noise=0.2)) == []
+    assert watch.gray
+
+
 def test_a_camera_that_always_was_gray_is_no_infrared_one() -> None:
     watch = PictureWatch("yard")
     assert told(watch, frames(100, gray, noise=0.2)) == []
