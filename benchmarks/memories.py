@@ -40,6 +40,10 @@ from samples.draw import SIZE, render, truth, write_clip
 
 SCENES = ("ped2", "walkway")
 OWN, ERROR = "memory", "prediction"
+OPTIONS = {"students": ("patch=33",)}
+"""Of `--memory-option`."""
+VERSION = 2
+"""Of what is measured: results of another are measured anew, if their models are still there without training."""
 
 Maps = dict[int, dict[str, NDArray[np.float16]]]
 """Frame to each cue's rarity there."""
@@ -63,7 +67,9 @@ def memory_figures(scene: Scene, model: Path, answers: Path | None) -> dict[str,
     detector: with the answers of a head, which knows nothing of memories, from the model `answers`. Each of these with
     a memory that is frozen, learns behind the gate, or always."""
     loaded, clips = load(model), labelled_clips(scene)
-    told: dict[str, Any] = read_figures(load_model(model), [str(scene.train)])
+    made = load_model(model)
+    told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in ("steps", "minutes", "threads")}}
+    told |= read_figures(made, [str(scene.train)])
     heads = _answers(scene, answers) if answers else [{} for _ in clips]
     if answers:
         told["answers"] = _auc(heads, clips, ANSWERS)
@@ -136,7 +142,7 @@ def _measured(
     """One run's result: there already, or made now; None where it isn't there and nothing is to be made."""
     model = options.work / "models" / f"{scene.name}-{memory}-{seed}.safetensors"
     # A result outlives its model, which is too large to keep: its key is how the model was made.
-    made = f"{memory} {seed} {_length(options)}"
+    made = f"{VERSION} {memory} {seed} {_length(options)} {' '.join(OPTIONS.get(memory, ()))}"
     key = key_of(made, footage_id(scene.test), footage_id(scene.train), *([footage_id(answers)] if answers else []))
     run = lambda: memory_figures(scene, _trained(scene, memory, seed, model, options), answers)  # noqa: E731
     job = Job(scene.name, f"{memory}-{seed}", key, run)
@@ -152,8 +158,7 @@ def _trained(scene: Scene, memory: str, seed: int, path: Path, options: argparse
         path.parent.mkdir(parents=True, exist_ok=True)
         line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path)]
         line += ["--preset", "predictor", "--memory", memory, "--seed", str(seed), *_length(options).split()]
-        if memory == "students":
-            line += ["--memory-option", "patch=33"]
+        line += [part for option in OPTIONS.get(memory, ()) for part in ("--memory-option", option)]
         if path.with_suffix(".checkpoint.safetensors").exists():
             line.append("--resume")
         if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:

@@ -16,11 +16,11 @@ same footage for the same time. **Own**: the memory's distance alone. **With err
 **Detector**: it beside the answers of the default head, which knows nothing of memories; **answers**: those alone.
 Frame AUC, causal / paper; ± is the farthest seed's distance from the mean. **Mean read**: how much the held-out error
 of the prediction rises when what the memory hands to the decoder is replaced by its mean over the footage, everywhere
-and at each place. **Read** and **use**: perplexity of the weights of a read and of the items' use (the number of items
-that an even choice would be among); **used**: items that are the nearest to at least a tenth of an even share of
-places. Students are given patches of 33 pixels. `docs/papers/` tells what each choice is."""
-OWNLESS = ("none", "students")
-"""Choices that hand on the features themselves."""
+and at each place; **spread**: how far reads lie from that mean, as a share of its length. `none` and `students` hand on
+the features themselves: theirs is what any bottleneck costs, and what a memory's is to be compared with. **Read** and
+**use**: perplexity of the weights of a read and of the items' use (the number of items that an even choice would be
+among); **used**: items that are the nearest to at least a tenth of an even share of places. Students are given patches
+of 33 pixels. `docs/papers/` tells what each choice is."""
 
 
 def page(records: Sequence[Record], *, command: str) -> str:
@@ -47,17 +47,19 @@ def _accuracy(records: Sequence[Record]) -> str:
 
 def _reads(records: Sequence[Record]) -> str:
     lines = [
-        "| memory | parameters | ms a frame | held-out error | mean read | of its place | read | use | used |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| memory | parameters | ms a frame | steps | held-out error | spread | mean read | of its place | read | use "
+        "| used |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for memory, runs in _by_memory(records):
-        reads = memory not in OWNLESS
         cells = [
             _number(runs, "parameters", ",.0f"),
             _number(runs, "ms"),
+            _number(runs, "trained.steps", ",.0f"),
             _number(runs, "error", ".2e"),
-            _percent(runs, "mean_read") if reads else "–",
-            _percent(runs, "mean_read_of_place") if reads else "–",
+            _percent(runs, "read_spread"),
+            _percent(runs, "mean_read"),
+            _percent(runs, "mean_read_of_place"),
             _number(runs, "read_perplexity"),
             _number(runs, "use_perplexity"),
             "–" if _at(runs[0], "items") is None else f"{_mean(runs, 'used'):.0f} of {_mean(runs, 'items'):.0f}",

@@ -46,6 +46,7 @@ def read_figures(model: Model, footage: Sequence[str]) -> dict[str, Any]:
         mean, place = _averaged(seen, everywhere=True), _averaged(seen, everywhere=False)
         return {
             "error": error,
+            "read_spread": _spread(seen),
             "mean_read": _error(model, ((some, mean) for some, _ in seen.each())) / error - 1,
             "mean_read_of_place": _error(model, ((some, place) for some, _ in seen.each())) / error - 1,
             **_weights([read.trace["weights"] for read in seen.reads if "weights" in read.trace]),
@@ -71,6 +72,15 @@ def _averaged(seen: _Reads, *, everywhere: bool) -> Read:
     skips = zip(*(read.skips for read in seen.reads), strict=True)
     handed = mean([read.decoder_input for read in seen.reads])
     return replace(seen.reads[0], decoder_input=handed, skips=tuple(mean(list(some)) for some in skips))
+
+
+def _spread(seen: _Reads) -> float:
+    """Root mean square distance of what the decoder is handed from its mean everywhere, as a share of that mean's
+    length."""
+    handed = torch.cat([read.decoder_input for read in seen.reads])
+    mean = handed.mean(dim=(0, 2, 3), keepdim=True)
+    apart = (handed - mean).square().sum(dim=1).mean().sqrt()
+    return float(apart / mean.norm().clamp_min(1e-12))
 
 
 def _error(model: Model, some: Iterator[tuple[Tensor, Read]]) -> float:

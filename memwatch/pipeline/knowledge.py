@@ -170,6 +170,13 @@ class Learner:
         self.calibration = calibration
         self.knowledge = replace(self.knowledge, scene=scene)
 
+    def reset(self) -> None:
+        """Back to what training left, as if nothing had been seen."""
+        self.forget()
+        self._kept.clear()
+        self.knowledge = Knowledge.as_trained(self.runtime, self.calibration)
+        self.taken, self.undone, self.refused = 0, 0, Refusals()
+
     def forget(self) -> None:
         """Nothing that waits has been proven normal."""
         self.refused.quarantined += len(self._waiting)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.pipeline import Detector
+from memwatch.pipeline import Detector, Updates
 from memwatch.pipeline.knowledge import Knowledge, Refusals
 from memwatch.pipeline.state_file import CameraState, NotAStateError, check_model, load_state, save_state, to_arrays
 from memwatch.tasks.progress import Progress
@@ -17,10 +17,17 @@ SAVE_EVERY_S = 60.0
 
 
 class StateKeeper:
-    """Of one camera. A state that cannot be gone on from is told and set aside, and the camera starts as trained."""
+    """Of one camera. A state that cannot be gone on from is told and set aside, and the camera starts as trained.
 
-    def __init__(self, path: Path, loaded: Loaded, camera: str, progress: Progress) -> None:
+    learns: whether the camera is to learn unless its state is frozen. What `memwatch memory` does to the file meanwhile
+    (reset, freeze, thaw) is followed at the next save.
+    """
+
+    def __init__(self, path: Path, loaded: Loaded, camera: str, progress: Progress, *, learns: bool = True) -> None:
         self.path = path
+        self._wanted = learns
+        self._stamp: int | None = None
+        """When the file was written that this one knows of."""
         self.knowledge: Knowledge | None = None
         self._loaded = loaded
         self._progress = progress
@@ -32,9 +39,9 @@ class StateKeeper:
             self._restore(camera)
 
     @property
-    def frozen(self) -> bool:
-        """Whether the user wants it to stay as it is."""
-        return self._state.frozen
+    def learns(self) -> bool:
+        """Whether the camera goes on learning."""
+        return self._wanted and not self._state.frozen
 
     def tick(self, detector: Detector) -> None:
         """Save, if it is time to; a disk that is full is told, and tried again later."""
@@ -48,6 +55,7 @@ class StateKeeper:
 
     def save(self, detector: Detector) -> None:
         """Write what the detector knows now; MemwatchError where that can't be."""
+        self._follow(detector)
         learner = detector.learner
         before, now = self._state, learner.refused
         refused = Refusals(
@@ -64,7 +72,29 @@ class StateKeeper:
             arrays=to_arrays(learner.knowledge, self._loaded.runtime),
         )
         save_state(self.path, state)
+        self._stamp = self._written()
         self._saved_at = time.monotonic()
+
+    def _follow(self, detector: Detector) -> None:
+        """Take over what somebody else has written since."""
+        if self._written() in (None, self._stamp):
+            return
+        try:
+            told = load_state(self.path)
+        except UsageError:  # damaged: what is known here goes in its place
+            return
+        if told.begun > self._state.begun:
+            detector.learner.reset()
+            self._state = told
+        self._state = replace(self._state, frozen=told.frozen)
+        detector.learner.updates = Updates.gated if self.learns else Updates.frozen
+
+    def _written(self) -> int | None:
+        """When the file was, in nanoseconds; None where it is not there."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return None
 
     def _restore(self, camera: str) -> None:
         model = self._loaded.model
@@ -73,6 +103,7 @@ class StateKeeper:
             check_model(state, self.path, model=model.id, memory=model.config.memory)
             self.knowledge = state.to_knowledge(self._loaded.runtime, self._loaded.calibration, self.path)
             self._state = replace(state, camera=camera)
+            self._stamp = self._written()
         except NotAStateError:
             raise
         except UsageError as error:

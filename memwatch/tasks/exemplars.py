@@ -29,6 +29,8 @@ def exemplars(model: Model, footage: Footage) -> NDArray[np.uint8] | None:
     for number, index in targets[:: max(1, len(targets) // MOST_FRAMES)]:
         recording = footage.recordings[number]
         (prediction,) = runtime.predict([recording.clip(index, config)], [state])
+        # What it predicts a frame from ends with the one before; what it reconstructs is the frame itself.
+        seen = index if config.task == "reconstruct" else recording.indices(index, config)[-2]
         alike = runtime.similarity(prediction.query, state)
         rows, columns = alike.shape[1:]
         highest = alike.reshape(count, -1).max(axis=1)
@@ -37,6 +39,6 @@ def exemplars(model: Model, footage: Footage) -> NDArray[np.uint8] | None:
             top = round((row + 0.5) * config.height / rows) - side // 2
             left = round((column + 0.5) * config.width / columns) - side // 2
             top, left = min(max(top, 0), config.height - side), min(max(left, 0), config.width - side)
-            patches[item] = recording.frames[index][:, top : top + side, left : left + side]
+            patches[item] = recording.frames[seen][:, top : top + side, left : left + side]
         best = np.maximum(best, highest)
     return patches

@@ -230,7 +230,7 @@ class Fleet:
                 self._model(settings.model, profile.false_alarms_per_day)
         return LiveCamera(
             name, settings, address, loaded, CameraStatus(name, self.clock), self.clock, self._sinks,
-            self._keeper(name), self._teller(name), pace=pace, back_off=self._back_off,
+            self._keeper(name, learn=settings.learn), self._teller(name), pace=pace, back_off=self._back_off,
         )  # fmt: skip
 
     def _model(self, path: Path, per_day: float | None) -> Loaded:
@@ -272,11 +272,12 @@ class Fleet:
         with self._disk:
             return has_room(self.index, self.settings.retention)
 
-    def _keeper(self, name: str) -> Callable[[Loaded], StateKeeper | None]:
+    def _keeper(self, name: str, *, learn: bool) -> Callable[[Loaded], StateKeeper | None]:
         data = self.settings.data
         if data is None:
             return lambda loaded: None
-        return lambda loaded: StateKeeper(data / "state" / f"{name}.safetensors", loaded, name, self._progress)
+        path = data / "state" / f"{name}.safetensors"
+        return lambda loaded: StateKeeper(path, loaded, name, self._progress, learns=learn)
 
     def _teller(self, name: str) -> Callable[[StateEvent], None]:
         def tell(state: StateEvent) -> None:

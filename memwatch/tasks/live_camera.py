@@ -119,7 +119,7 @@ class LiveCamera:
         settings, loaded = self.settings, self.loaded
         keeper = self.keeper(loaded)
         detector = loaded.detector(
-            learn=settings.learn and not (keeper and keeper.frozen),
+            learn=keeper.learns if keeper else settings.learn,
             knowledge=keeper.knowledge if keeper else None,
             sizes=settings.sizes(),
             zones=settings.zones(),

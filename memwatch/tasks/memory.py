@@ -123,7 +123,8 @@ def show(path: Path, *, model: Path | None = None, picture: Path | None = None) 
     report = MemoryReport(path, state, drift, picture)
     if picture is not None:
         if loaded.model.exemplars is None:
-            raise UsageError(f"{model}: holds no pictures of its items", "a model trained by this version does")
+            remedy = "its memory has none that are a state" if not len(drift.items) else "train the model anew"
+            raise UsageError(f"{model}: holds no pictures of items", remedy)
         from memwatch.tasks.memory_picture import draw
 
         draw(report, loaded.model.exemplars, picture)

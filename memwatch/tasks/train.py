@@ -96,11 +96,12 @@ def train(
         | {"start": origin, "from_scratch": from_scratch, "adversarial": adversarial},
         adversary=Adversary.made(config.channels) if adversarial else None,
     )
+    earlier = 0.0
     if resume:
         run.state, meta = load_checkpoint(checkpoint, run.learners(), run.wanted)
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
-        run.recent = meta["recent"]
+        run.recent, earlier = meta["recent"], run.elapsed
     elif not other:
         net.memory.begin()
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
@@ -127,7 +128,7 @@ def train(
         seed=seed,
         adversarial=adversarial,
         steps=run.step,
-        minutes=round((time.monotonic() - began) / 60, 2),
+        minutes=round((earlier + time.monotonic() - began) / 60, 2),
         loss=run.losses[-1][1],
         precision=run.precision,
         threads=torch.get_num_threads(),
@@ -142,7 +143,7 @@ def train(
         out,
         model.id,
         run.step,
-        (time.monotonic() - began) / 60,
+        (earlier + time.monotonic() - began) / 60,
         run.losses[-1][1],
         held,
         {"clips": len(clips.names), "seconds": round(clips.seconds, 1), "broken": clips.broken},

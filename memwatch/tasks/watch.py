@@ -96,8 +96,8 @@ def watch(
         sinks.append(EventNotes(progress, live=camera.live))
         if camera.live:
             sinks.append(ColourNote(loaded, progress))
-        keeper = StateKeeper(state, loaded, camera.name, progress) if state is not None else None
-        learn = learn and not (keeper and keeper.frozen)
+        keeper = StateKeeper(state, loaded, camera.name, progress, learns=learn) if state is not None else None
+        learn = keeper.learns if keeper else learn
         known = keeper.knowledge if keeper else None
         detector = loaded.detector(learn=learn, rate=rate, sizes=sizes, knowledge=known)
         if keeper:

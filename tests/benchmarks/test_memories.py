@@ -38,6 +38,7 @@ def test_where_all_items_are_equal_the_mean_of_the_read_does_as_well(footage: li
     found = read_figures(made, footage)
     assert found["error"] > 0
     assert found["mean_read"] == pytest.approx(0, abs=1e-5)
+    assert found["read_spread"] == pytest.approx(0, abs=1e-5)
     assert found["mean_read_of_place"] == pytest.approx(0, abs=1e-5)
     assert found["read_perplexity"] == pytest.approx(5, rel=1e-4)  # all alike: each weighs a fifth
     assert found["items"] == 5
@@ -46,6 +47,7 @@ def test_where_all_items_are_equal_the_mean_of_the_read_does_as_well(footage: li
 def test_where_the_query_stands_beside_it_the_read_says_something_of_its_frame(footage: list[str]) -> None:
     found = read_figures(loud(tiny.model(recall="beside", **SIZE)), footage)
     assert abs(found["mean_read"]) > 1e-4
+    assert found["read_spread"] > 0.01
     assert abs(found["mean_read_of_place"]) > 1e-6
     assert found["mean_read_of_place"] != found["mean_read"]
     assert 1 <= found["read_perplexity"] <= 5
@@ -72,8 +74,9 @@ def test_the_head_counts_for_no_parameters_of_the_memory_s_network(footage: list
 
 
 def record(memory: str, seed: int, figures: dict[str, Any]) -> dict[str, Any]:
-    told = {"error": 0.00123, "mean_read": 0.25, "mean_read_of_place": 0.05, "parameters": 12345, "ms": 4.5,
-            "items": None, "read_perplexity": None, "use_perplexity": None, "used": None}  # fmt: skip
+    told = {"error": 0.00123, "read_spread": 0.04, "mean_read": 0.25, "mean_read_of_place": 0.05, "parameters": 12345,
+            "ms": 4.5, "items": None, "read_perplexity": None, "use_perplexity": None, "used": None,
+            "trained": {"steps": 1200}}  # fmt: skip
     return {"scene": "walkway", "job": f"{memory}-{seed}", "model": None, "key": "0", "commit": "abc1234",
             "date": "2026-01-02", "machine": "a machine, 2 cores", "seconds": 1.0,
             "figures": told | figures}  # fmt: skip
@@ -102,10 +105,10 @@ def test_the_page_says_what_was_measured_and_a_dash_for_the_rest() -> None:
     assert "## walkway" in text
     accuracy, reads = rows(text, "mnad")
     assert accuracy == ["2", "0.650 ± 0.050 / 0.660", "0.900 ± 0.000 / 0.920", "–", "–"]
-    assert reads == ["12,345", "4.5", "1.23e-03", "+25%", "+5%", "12.3", "20.0", "31 of 50"]
+    assert reads == ["12,345", "4.5", "1,200", "1.23e-03", "+4%", "+25%", "+5%", "12.3", "20.0", "31 of 50"]
     accuracy, reads = rows(text, "none")
     assert accuracy == ["1", "–", "0.800 / 0.820", "–", "–"]
-    assert reads == ["12,345", "4.5", "1.23e-03", "–", "–", "–", "–", "–"]
+    assert reads == ["12,345", "4.5", "1,200", "1.23e-03", "+4%", "+25%", "+5%", "–", "–", "–"]
     assert rows(text, "mnad, gated") == [["0.700 ± 0.050 / 0.710", "0.900 ± 0.000 / 0.920", "–"]]
     assert rows(text, "mnad, always") == [["–", "–", "–"]]
     assert rows(text, "none, frozen") == []

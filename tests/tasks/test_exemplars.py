@@ -43,9 +43,12 @@ def knowing(clips: Footage, *places: tuple[int, int, int, int]) -> Model:
 
 
 def patch(clips: Footage, number: int, index: int, row: int, column: int) -> NDArray[np.uint8]:
-    """32 × 32 pixels around the middle of a place of 16 × 16, inside the picture."""
+    """32 × 32 pixels around the middle of a place of 16 × 16, inside the picture: of the newest frame that the query
+    was made from, the one before the target."""
+    recording = clips.recordings[number]
+    seen = recording.indices(index, tiny.model(**SIZE).config)[-2]
     top, left = min(max(16 * row + 8 - 16, 0), 64 - 32), min(max(16 * column + 8 - 16, 0), 96 - 32)
-    return clips.recordings[number].frames[index][:, top : top + 32, left : left + 32]
+    return recording.frames[seen][:, top : top + 32, left : left + 32]
 
 
 def test_the_picture_of_an_item_is_the_patch_whose_query_it_is(clips: Footage) -> None:

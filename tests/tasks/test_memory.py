@@ -192,7 +192,7 @@ def test_without_pictures_of_its_items_a_model_is_refused(kept: Path, model: Pat
     bare: Model = load_model(model)
     bare.exemplars = None
     save_model(bare, tmp_path / "bare.safetensors")
-    with pytest.raises(UsageError, match="holds no pictures of its items") as caught:
+    with pytest.raises(UsageError, match="holds no pictures of items") as caught:
         memory.show(kept, model=tmp_path / "bare.safetensors", picture=tmp_path / "p.png")
     assert "\n" not in caught.value.line()
     assert not (tmp_path / "p.png").exists()
