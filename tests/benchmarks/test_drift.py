@@ -85,15 +85,18 @@ def test_the_page_says_what_was_measured_and_a_dash_for_the_rest() -> None:
         record("dimming", "frozen", anomalies=[seen(8, 3, found=True), seen(4, 3, found=False)]),
         record("dimming", "gated", anomalies=[seen(8, 200, found=True)]),
         record("unaltered", "always"),
+        record("repeated", "gated", anomalies=[seen(8, 3, found=False), seen(8, 3, found=True)]),
     ]
     text = page(records, CASES, command="python -m x")
     assert "`python -m x`" in text
     assert "## yard (threshold 7.12)" in text
-    assert "| half of the light goes in two minutes | frozen | 1.2% | – | 50.0% | 1 of 2 | 0.50 | – |" in text
+    what = CASES[1].what
+    assert f"| {what} | frozen | 1.2% | – | 50.0% | 1 of 2, not the last | 0.50 | – |" in text
     assert "|  | gated | 1.2% | – | 50.0% | 1 of 1 | – | 25.0% |" in text
     assert "|  | always | 1.2% | – | 50.0% | 0 of 0 | – | – |" in text
     assert "Commit abc1234; a machine, 2 cores" in text
-    assert text.count("| gated |") == 1
+    assert "|  | gated | 1.2% | – | 50.0% | 1 of 2, the last too | 1.00 | – |" in text
+    assert text.count("| gated |") == 2
     assert "lights-off" not in text
 
 
