@@ -231,6 +231,7 @@ def evaluate(
     ] = False,
     learn: Learn = True,
     fps: Fps = None,
+    per_day: FalseAlarms = None,
     min_size: MinSize = 0.0,
     max_size: MaxSize = 100.0,
 ) -> int:
@@ -250,6 +251,7 @@ def evaluate(
         learn=learn,
         carry_memory=carry_memory,
         fps=fps,
+        per_day=per_day,
         sizes=_sizes(min_size, max_size),
         progress=console.progress(),
     )

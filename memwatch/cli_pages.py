@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def report(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder that watch, score or evaluate wrote with --out.")
+        Path, typer.Argument(metavar="RUN", help="Folder that watch or score wrote with --out.")
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Page to write. [default: RUN/report.html]", metavar="FILE")

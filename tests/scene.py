@@ -42,8 +42,7 @@ def film(
             x1, y1, x2, y2 = ODD_BOX
             checks = np.indices((y2 - y1, x2 - x1)).sum(axis=0) // 4 + index
             image[y1:y2, x1:x2] = np.where(checks % 2, 250, 5)[..., None]
-        if moving:
-            image += rng.normal(0, 2, image.shape)
+        image += rng.normal(0, 2, image.shape)
         picture = np.clip(image, 0, 255).astype(np.uint8)
         frames.append(
             picture if colour else cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

@@ -96,7 +96,9 @@ class Zones:
         hidden = (share["privacy"] > 0).astype(np.uint8)
         counts &= cv2.dilate(hidden, np.ones((3, 3), np.uint8)) == 0
         if not counts.any():
-            raise UsageError("the zones leave nothing of the picture to score", "make the include zones larger")
+            raise UsageError(
+                "the zones leave nothing of the picture to score", "make include zones larger, or the others smaller"
+            )
         return counts.astype(np.float32)
 
 

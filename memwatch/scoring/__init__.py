@@ -1,7 +1,7 @@
 """Predictions to one calibrated map and score."""
 
 from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, LASTS, MOMENT, SLOW, Calibration, join, peaks
-from memwatch.scoring.cues import CUES, read_cues
+from memwatch.scoring.cues import CUES, STAYS, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
 from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, Expected, poisson_bound
@@ -21,6 +21,7 @@ __all__ = [
     "MOST_PER_DAY",
     "NOTICEABLE",
     "SLOW",
+    "STAYS",
     "Calibration",
     "EventRate",
     "Expected",

@@ -20,7 +20,7 @@ LEVELS = 200
 ORDINARY = 0.5
 """Share of frames under the lowest threshold that is tried: below it all is one event."""
 PAUSE_S = 2.0
-"""A longer pause between two frames breaks a trace."""
+"""A longer pause between two frames breaks a trace; of footage with a frame now and then, four of its own steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,10 @@ def traces(
     seconds = np.array([footage.recordings[number].times[index] for number, index in targets])
     clips = [footage.recordings[number].name for number in numbers]
     step = np.diff(seconds)
-    cuts = [i + 1 for i in range(len(step)) if clips[i] != clips[i + 1] or not 0 <= step[i] <= PAUSE_S]
+    same = [a == b for a, b in pairwise(clips)]
+    forward = step[np.array(same, bool) & (step > 0)]
+    pause = max(PAUSE_S, 4 * float(np.median(forward))) if len(forward) else PAUSE_S
+    cuts = [i + 1 for i in range(len(step)) if not same[i] or not 0 <= step[i] <= pause]
     found = []
     for a, b in pairwise([0, *cuts, len(targets)]):
         moment, lasting = Persistence(half_life), Persistence(lasts)

@@ -30,19 +30,26 @@ class Budget:
 
     @property
     def certified_per_day(self) -> float:
-        """The lowest rate that footage of this length can prove, with 95 % confidence: by not one event in it."""
-        return poisson_bound(0, max(self.seconds, 1e-3) / DAY)
+        """The rate that the footage proves not to be exceeded, with 95 % confidence, if it holds as many events as the
+        budget grants it."""
+        return poisson_bound(self.granted, max(self.seconds, 1e-3) / DAY)
+
+    @property
+    def granted(self) -> int:
+        """Whole events in the footage's length."""
+        return int(self.per_day * self.seconds / DAY)
 
     @property
     def extrapolated(self) -> bool:
-        return self.certified_per_day > self.per_day
+        """Whether the footage is too short to hold even one such event."""
+        return self.granted == 0
 
     def sentence(self) -> str:
         """What the threshold is meant for and how far the footage vouches for it, for a person."""
-        text = f"meant for {_alarms(self.per_day)}; {_length(self.seconds)} of held-out footage can prove"
-        if self.extrapolated:
-            return f"{text} no fewer than {_number(self.certified_per_day)} a day, the rest is extrapolated"
-        return f"{text} it"
+        text = f"meant for {_alarms(self.per_day)}; {_length(self.seconds)} of held-out footage can prove no fewer than"
+        return f"{text} {_number(self.certified_per_day)} a day" + (
+            ", the rest is extrapolated" if self.extrapolated else ""
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -20,6 +20,7 @@ from memwatch.scoring import (
     LASTS_S,
     MOMENT,
     SLOW,
+    STAYS,
     Calibration,
     EventRate,
     Expected,
@@ -35,7 +36,7 @@ from memwatch.tasks.budget import Budget
 from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.scenes import FootageScene
-from memwatch.tasks.suspects import Suspect, suspect_stretches, suspects_of
+from memwatch.tasks.suspects import Suspect, can_tell, suspect_stretches, suspects_of
 from memwatch.types import ANSWERS, Grid
 
 BATCH = 8
@@ -45,6 +46,8 @@ EXPECTED = {MOMENT: Expected(0.77, 11.6), LASTS: Expected(0.58, 8.8)}
 """What twenty minutes of other normal footage of the drawn lobby and yard came to, in the mean (docs/log.md)."""
 MOST_TOLD = 5
 """Lines about footage that looks like no normal footage."""
+LEAVE_OUT = "if it is not: `memwatch calibrate MODEL FOOTAGE --leave-out-events`"
+UNTOLD = "too little was held out to say whether an event is among it: look at it, or hold out more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Calibrated:
     budget: Budget
     suspects: tuple[Suspect, ...] = ()
     """What of the footage looks like no normal footage."""
+    judged: bool = True
+    """Whether there was enough of it for an event in it to be told from the rest."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -71,6 +76,7 @@ class Calibrated:
             "threshold": self.threshold,
             "false_alarms": self.budget.to_dict(),
             "suspects": [suspect.to_dict() for suspect in self.suspects],
+            "suspects_judged": self.judged,
         }
 
     def rows(self) -> list[tuple[str, str]]:
@@ -79,6 +85,8 @@ class Calibrated:
             ("gate", f"{self.gate:.5f}"),
             ("threshold", f"{self.threshold:.2f}, {self.budget.sentence()}"),
             *(("not normal?", suspect.line()) for suspect in self.suspects[:MOST_TOLD]),
+            *([("", LEAVE_OUT)] if self.suspects else []),
+            *([] if self.judged or self.suspects else [("not normal?", UNTOLD)]),
         ]
 
 
@@ -114,6 +122,9 @@ def calibrate(
     progress.done()
     seconds = sum(r.times[-1] - r.times[r.held_from] for r in footage.recordings if r.held_from < len(r.times))
     values = read.values()
+    if STAYS in values and not values[STAYS].any():  # else whatever a head says of it would be unheard of
+        del values[STAYS]
+        progress.note("what stays is not asked for: no held-out footage goes on for long enough to tell")
     found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S)
     length = sum(trace.length for trace in found)
     rates = {
@@ -143,7 +154,8 @@ def calibrate(
     budget = Budget.of(fitted)
     assert budget is not None
     decibels = float(np.mean(read.decibels))
-    return Calibrated(fitted.frames, seconds, decibels, fitted.gate, fitted.threshold, budget, tuple(suspects))
+    judged = can_tell(found, EVENTS)
+    return Calibrated(fitted.frames, seconds, decibels, fitted.gate, fitted.threshold, budget, tuple(suspects), judged)
 
 
 def _read(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +29,14 @@ MARK_TOLERANCE = 0.25
 """Share of a mark's distance by which a frame may be early: times of live footage jitter."""
 BYTES = 1_200_000_000
 BACKGROUND_FRAMES = 60
+PAIRS = 2000
+"""Pairs of frames that are compared to see whether anything moves."""
+BLOCK = 8
+"""Side of the cells that are compared, in network pixels."""
+CHANGED = 3.0
+"""Levels by which a cell's mean must differ: five times what the noise of a poor sensor (five levels) does to it."""
+MOST_MOVING = 0.6
+"""A larger share of the picture in half of the pairs is no fixed camera's."""
 
 
 @dataclass(slots=True)
@@ -142,7 +151,7 @@ def read_footage(
         footage.recordings += clip
         footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
     progress.done()
-    _check_enough(footage, config, sources, training=0 if unseen else MIN_TRAINING)
+    _check_enough(footage, config, sources, training=0 if unseen else MIN_TRAINING, progress=progress)
     return footage
 
 
@@ -192,7 +201,9 @@ def _hold_out(clip: list[Recording], *, share: float) -> None:
         train -= len(recording.frames)
 
 
-def _check_enough(footage: Footage, config: ModelConfig, sources: Sequence[str], *, training: int) -> None:
+def _check_enough(
+    footage: Footage, config: ModelConfig, sources: Sequence[str], *, training: int, progress: Progress
+) -> None:
     train, held = (len(footage.targets(config, held=held)) for held in (False, True))
     if train < training or held < MIN_HELD_OUT:
         raise UsageError(
@@ -200,13 +211,33 @@ def _check_enough(footage: Footage, config: ModelConfig, sources: Sequence[str],
             f"({train} training and {held} held-out clips; {training} and {MIN_HELD_OUT} are needed)",
             "give at least 20 seconds of normal footage, better ten minutes",
         )
-    if config.step_s and all(_still(r) for r in footage.recordings):
+    moving = _moving(footage)
+    if not moving.any():
         raise MemwatchError(
             f"{', '.join(sources)}: nothing moves in this footage, so there is no motion to learn",
             "give footage of an ordinary day",
         )
+    if np.median(moving) > MOST_MOVING:
+        progress.note(
+            f"{', '.join(sources)}: nearly all of the picture moves nearly all of the time: is the camera fixed? "
+            "Of one that is not, nothing can be learned"
+        )
 
 
-def _still(recording: Recording) -> bool:
-    first, last = recording.frames[0], recording.frames[-1]
-    return bool((first == last).all())
+def _moving(footage: Footage) -> NDArray[np.float64]:
+    """The share of the picture that changes from one frame to the next but one, of frames spread over the footage. Less
+    than the noise of a sensor is no change, nor is a light that flickers over all of it."""
+    pairs = [(r, i) for r in footage.recordings for i in range(2, len(r.frames))]
+    shares = []
+    for recording, index in pairs[:: max(1, len(pairs) // PAIRS)]:
+        now, before = (_coarse(recording.frames[i]) for i in (index, index - 2))
+        change = now - before
+        shares.append(float((np.abs(change - np.median(change)) > CHANGED).mean()))
+    return np.array(shares)
+
+
+def _coarse(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(C, h, w) to the mean levels of its cells."""
+    size = frame.shape[2] // BLOCK, frame.shape[1] // BLOCK
+    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in frame.astype(np.float32)]
+    return np.asarray(planes, np.float32)

@@ -98,18 +98,18 @@ def event_span(event: dict[str, Any]) -> Span:
 
 
 def read_runs(run: Path) -> list[ClipRun]:
-    """The clips of `run`: a folder that `watch`, `score` or `evaluate` left, or one clip's folder in it.
+    """The clips of `run`: a folder that `watch` or `score` left, or one clip's folder in it.
 
     Raises UsageError where there are no scores, MemwatchError where a file of the run is damaged.
     """
     if not run.is_dir():
         what = "is a file" if run.exists() else "no such folder"
-        raise UsageError(f"{run}: {what}", "give the folder that watch, score or evaluate wrote with --out")
+        raise UsageError(f"{run}: {what}", "give the folder that watch or score wrote with --out")
     folders = [run] if _rows_of(run) else [p for p in visible(run) if p.is_dir() and _rows_of(p)]
     if not folders:
         if any((run / f"{name}.part").exists() for name in _ROWS):
             raise UsageError(f"{run}: its scores are still being written", "wait until the run has ended")
-        raise UsageError(f"{run}: holds no scores", "give the folder that watch, score or evaluate wrote with --out")
+        raise UsageError(f"{run}: holds no scores", "give the folder that watch or score wrote with --out")
     return [_read_clip(folder) for folder in folders]
 
 

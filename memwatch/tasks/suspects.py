@@ -103,6 +103,12 @@ def far_above(levels: NDArray[np.floating[Any]], seconds: float) -> int:
     return 0
 
 
+def can_tell(found: Sequence[Trace], config: EventConfig) -> bool:
+    """Whether the footage makes enough events for one to stand out among them."""
+    levels = event_levels(found, config)
+    return min(int(len(levels) * MOST_SHARE), len(levels) - FEWEST_OTHERS) > 0
+
+
 def without(footage: Footage, suspects: Sequence[Suspect]) -> Footage:
     """The footage with those stretches cut out, recordings broken there."""
     kept: list[Recording] = []

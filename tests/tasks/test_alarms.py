@@ -139,3 +139,13 @@ def test_lasting_traces_are_of_what_has_lasted_and_else_the_same() -> None:
     assert only.seconds is one.seconds
     assert event_levels([one], RULE) == pytest.approx([9], rel=0.01)
     assert event_levels([only], RULE) == pytest.approx([one.lasting[-3]], rel=0.02)  # three frames make an event
+
+
+def test_footage_with_a_frame_now_and_then_is_no_row_of_pauses() -> None:
+    """A frame every 2.5 s, and one of four that is missing: one trace; a minute without any: two."""
+    times = [2.5 * i for i in range(12) if i != 5] + [100.0, 102.5]
+    slow = recording("slow", seconds=5)
+    slow.times, slow.frames = times, slow.frames[: len(times)]
+    targets = [(0, i) for i in range(len(times))]
+    found = traces(Footage([slow], ["slow"]), targets, {"motion": np.zeros((len(times), 2, 3), np.float32)})
+    assert [one.length for one in found] == [27.5, 2.5]

@@ -17,7 +17,8 @@ from memwatch.tasks.budget import Budget, check_budget
                    "the rest is extrapolated"),
         (0.1, 200_000, "meant for 1 false alarm in 10 days; 56 h of held-out footage can prove no fewer than 1.3 a "
                        "day, the rest is extrapolated"),
-        (5, 72_000, "meant for 5 false alarms a day; 20 h of held-out footage can prove it"),
+        (5, 72_000, "meant for 5 false alarms a day; 20 h of held-out footage can prove no fewer than 11 a day"),
+        (100, 3600, "meant for 100 false alarms a day; 60 min of held-out footage can prove no fewer than 220 a day"),
     ],
 )  # fmt: skip
 def test_in_words(per_day: float, seconds: float, sentence: str) -> None:

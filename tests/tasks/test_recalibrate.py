@@ -105,3 +105,18 @@ def test_refusals_leave_nothing(
     assert says in done.complaint()
     assert set(tmp_path.iterdir()) == before
     assert done.out == ""
+
+
+def test_from_clips_too_short_to_tell_what_stays_it_is_not_asked(
+    colour_model: Trained, tmp_path: Path, command: Command
+) -> None:
+    """Else it would be unheard of, and one logit of it an alarm for ever."""
+    clips = [video(tmp_path / "short" / f"{i}.mp4", film(16, seed=i)) for i in range(8)]
+    done = calibrated(command, colour_model.path, *clips, out=tmp_path / "new.safetensors")
+    assert done.code == 0, done.err
+    assert "what stays is not asked for" in done.err
+    record = load_model(tmp_path / "new.safetensors").calibration
+    assert record is not None
+    assert "stays" not in record["cues"]
+    assert "moves" in record["cues"]
+    assert max(scores(command, tmp_path / "new.safetensors", clips[0], tmp_path / "out")) < 20

@@ -243,7 +243,7 @@ def test_a_timeline_by_hand() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("nowhere", r"nowhere: no such folder\. give the folder that watch, score or evaluate wrote"),
+        ("nowhere", r"nowhere: no such folder\. give the folder that watch or score wrote"),
         ("file", r"file: is a file\. give the folder"),
         ("empty", r"empty: holds no scores\. give the folder"),
         ("running", r"running: its scores are still being written\. wait"),
