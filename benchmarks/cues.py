@@ -16,7 +16,7 @@ from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
 from memwatch.pipeline import Detector, run_session
 from memwatch.pipeline.session import BATCH
-from memwatch.scoring import Calibration
+from memwatch.scoring import LASTS, Calibration, Persistence, question_of
 from memwatch.scoring.calibration import SLOW
 from memwatch.sinks import Sink
 from memwatch.tasks.session import Loaded
@@ -27,14 +27,17 @@ TIMED_FRAMES = 200
 
 
 class CueSeries(Sink):
-    """Keeps, of every frame, the score, each cue's largest value, and the score without that cue."""
+    """Keeps, of every frame of a clip, the score, each cue's largest value, and the score without that cue, or without
+    all cues of one question."""
 
     def __init__(self, calibration: Calibration) -> None:
         self.calibration = calibration
         self.at: list[int] = []
         self.scores: list[float] = []
         self.alone: dict[str, list[float]] = {name: [] for name in calibration.cues}
-        self.without: dict[str, list[float]] = {name: [] for name in calibration.cues}
+        self._left_out = left_out(calibration)
+        self.without: dict[str, list[float]] = {name: [] for name in self._left_out}
+        self._lasting = {name: Persistence(calibration.lasts) for name in self._left_out}
 
     def on_frame(self, frame: Frame, observation: Observation | None) -> None:
         if observation is None:
@@ -43,19 +46,33 @@ class CueSeries(Sink):
         self.scores.append(observation.score.value)
         for name, grid in observation.cues.items():
             self.alone[name].append(float(grid.max()))
-            self.without[name].append(peak_without(self.calibration, observation.cues, name))
+        for name, gone in self._left_out.items():
+            grid = map_without(self.calibration, observation.cues, gone)
+            if self.calibration.lasts:
+                lasting = self._lasting[name].push({LASTS: grid}, observation.seconds)[LASTS]
+                grid = self.calibration.with_lasting(grid, lasting)
+            self.without[name].append(float(grid.max()))
 
 
-def peak_without(calibration: Calibration, cues: dict[str, Grid], name: str) -> float:
-    """The score that the other cues would have made: the largest value of the map that they join to."""
-    rest = {other: grid for other, grid in cues.items() if other != name}
+def left_out(calibration: Calibration) -> dict[str, set[str]]:
+    """What is left out in turn: each cue, and the cues of each question that has several."""
+    questions: dict[str, set[str]] = {}
+    for name in calibration.cues:
+        questions.setdefault(question_of(name), set()).add(name)
+    several = {" and ".join(sorted(cues)): cues for cues in questions.values() if len(cues) > 1}
+    return {name: {name} for name in calibration.cues} | several
+
+
+def map_without(calibration: Calibration, cues: dict[str, Grid], gone: set[str]) -> Grid:
+    """The map that the other cues would have made of a frame; nothing is odd where there are none."""
+    rest = {name: grid for name, grid in cues.items() if name not in gone}
     match list(rest.values()):
         case []:
-            return 0.0
+            return np.zeros_like(next(iter(cues.values())))
         case [grid]:
-            return float(grid.max())
+            return grid
         case _:
-            return float(calibration.map(rest).max())
+            return calibration.map(rest)
 
 
 def cue_rows(loaded: Loaded, clips: Sequence[LabelledClip]) -> dict[str, Any]:
@@ -68,7 +85,7 @@ def cue_rows(loaded: Loaded, clips: Sequence[LabelledClip]) -> dict[str, Any]:
     scores = [Series(one.at, one.scores) for one in passes]
     names = list(loaded.calibration.cues)
     alone = {name: [Series(one.at, one.alone[name]) for one in passes] for name in names}
-    without = {name: [Series(one.at, one.without[name]) for one in passes] for name in names}
+    without = {name: [Series(one.at, one.without[name]) for one in passes] for name in left_out(loaded.calibration)}
     threshold = loaded.calibration.threshold
     return {
         "threshold": threshold,

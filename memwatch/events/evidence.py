@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memwatch.scoring.calibration import JOINED, SLOW, combine
+from memwatch.scoring.calibration import SLOW, answered, question_of
 from memwatch.types import Box, Grid, Region
 
 
@@ -19,37 +19,41 @@ def with_cues(
     rarity: Mapping[str, Grid],
     ratios: Mapping[str, Grid],
     size: tuple[int, int],
+    trust: Mapping[str, float] | None = None,
 ) -> tuple[Region, ...]:
     """The regions of `map`, each with the cue that says most at its peak and by how much that exceeds the usual.
 
     rarity: each cue's map (gh, gw) on the scale of `map`; ratios: a cue's size (gh, gw) as a multiple of what is usual
-    at the place, of those cues that have a usual size; size: (width, height) of the source's picture.
+    at the place, of those cues that have a usual size; size: (width, height) of the source's picture; trust: as the
+    calibration has it.
     """
-    return tuple(_with_cue(region, map, rarity=rarity, ratios=ratios, size=size) for region in found)
+    return tuple(_with_cue(one, map, rarity=rarity, ratios=ratios, size=size, trust=trust or {}) for one in found)
 
 
 def _with_cue(
-    region: Region, map: Grid, *, rarity: Mapping[str, Grid], ratios: Mapping[str, Grid], size: tuple[int, int]
+    region: Region,
+    map: Grid,
+    *,
+    rarity: Mapping[str, Grid],
+    ratios: Mapping[str, Grid],
+    size: tuple[int, int],
+    trust: Mapping[str, float],
 ) -> Region:
     at = _peak_cell(region, map, size)
-    cue = _leading({name: float(values[at]) for name, values in rarity.items()}, float(map[at]))
+    cue = _leading({name: float(values[at]) for name, values in rarity.items()}, float(map[at]), trust)
     return replace(region, cue=cue, ratio=float(ratios[cue][at]) if cue in ratios else None)
 
 
-def _leading(rarity: Mapping[str, float], value: float) -> str:
+def _leading(rarity: Mapping[str, float], value: float, trust: Mapping[str, float]) -> str:
     """The cue that says most where the map has `value`.
 
     Cues that answer one question add up, so that each of them may be less than another that has nothing to do with it:
     the question is found first. A slow cue stands by itself, and leads where it is what the map shows.
     """
     slow = [name for name in rarity if name in SLOW and rarity[name] >= value - 1e-4]
-    questions = [[name for name in question if name in rarity] for question in JOINED]
-    loudest = max(questions, key=lambda names: _together([rarity[name] for name in names]))
-    return max(slow or loudest, key=lambda name: rarity[name])
-
-
-def _together(rarities: Sequence[float]) -> float:
-    return float(combine([np.array(value, np.float32) for value in rarities])) if rarities else -1.0
+    said = answered({name: np.array(one, np.float32) for name, one in rarity.items() if name not in SLOW})
+    loudest = max(said, key=lambda question: trust.get(question, 1.0) * float(said[question]), default="")
+    return max(slow or [name for name in rarity if question_of(name) == loudest], key=lambda name: rarity[name])
 
 
 def _peak_cell(region: Region, map: Grid, size: tuple[int, int]) -> tuple[int, int]:

@@ -240,7 +240,7 @@ class Detector:
         found = of_size(regions(grid, self.calibration.threshold, size), self.sizes, size)
         fitted = self.calibration.cues
         ratios = {name: cues[name] / fitted[name].usual for name in fitted if name not in PLACELESS}
-        found = with_cues(found, grid, rarity=rarity, ratios=ratios, size=size)
+        found = with_cues(found, grid, rarity=rarity, ratios=ratios, size=size, trust=self.calibration.trust)
         return tuple(replace(one, zones=self.zones.touched(one.box, size)) for one in found) if self.zones else found
 
 

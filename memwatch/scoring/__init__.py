@@ -1,7 +1,18 @@
 """Predictions to one calibrated map and score."""
 
-from memwatch.scoring.calibration import FALSE_ALARMS_PER_DAY, LASTS, MOMENT, SLOW, Calibration, join, peaks
-from memwatch.scoring.cues import CUES, STAYS, read_cues
+from memwatch.scoring.calibration import (
+    FALSE_ALARMS_PER_DAY,
+    LASTS,
+    MOMENT,
+    SLOW,
+    Calibration,
+    CueCalibration,
+    answered,
+    join,
+    peaks,
+    question_of,
+)
+from memwatch.scoring.cues import CUES, STAYS, cues_of, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
 from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, Expected, poisson_bound
@@ -23,6 +34,7 @@ __all__ = [
     "SLOW",
     "STAYS",
     "Calibration",
+    "CueCalibration",
     "EventRate",
     "Expected",
     "Light",
@@ -34,11 +46,14 @@ __all__ = [
     "SceneReader",
     "SceneView",
     "anew",
+    "answered",
+    "cues_of",
     "join",
     "light_of",
     "peaks",
     "poisson_bound",
     "psnr",
+    "question_of",
     "read_cues",
     "reduced",
     "regularity_error",

@@ -36,12 +36,12 @@ MOMENT = "moment"
 """What the cues that are not slow say together, where it needs a name beside the slow ones."""
 LASTS = "lasts"
 """What they say together over the last half second or so."""
-JOINED = (
-    ("prediction", "oddity", "motion", "moves", "moves_here"),
-    ("looks", "looks_here"),
-    ("place", "stays"),
-    ("memory",),
-)
+QUESTIONS = {
+    "movement": ("prediction", "oddity", "motion", "moves", "moves_here"),
+    "looks": ("looks", "looks_here"),
+    "place": ("place", "stays"),
+    "memory": ("memory",),
+}
 """Cues that answer the same question (how it moves, how it looks, whether it belongs there, if the memory knows it) and
 add up."""
 PLACELESS = ("oddity", *ANSWERS)
@@ -165,6 +165,9 @@ class Calibration:
     models, whose frames stand by themselves."""
     lasts: float = 0.0
     """The same for what has lasted, which has a threshold of its own; 0 in older models, which do not ask."""
+    trust: dict[str, float] = field(default_factory=dict)
+    """Factor of each of the QUESTIONS' rarity, at most 1, by how far its answers told odd from normal on held-out
+    footage (`tasks/trust.py`); 1 where it is not known."""
 
     @classmethod
     def fit(
@@ -179,6 +182,7 @@ class Calibration:
         per_day: float = FALSE_ALARMS_PER_DAY,
         half_life: float = 0.0,
         lasts: float = 0.0,
+        trust: Mapping[str, float] | None = None,
     ) -> Calibration:
         """From each cue's values (N, gh, gw) and the regularity errors (N,) of normal frames that span `seconds`.
 
@@ -196,10 +200,11 @@ class Calibration:
         fitted = {name: CueCalibration.fit(some, placed=name not in PLACELESS) for name, some in samples.items()}
         if rates is None:
             moment = {name: fitted[name](values) for name, values in cues.items() if name not in SLOW}
-            rates = {MOMENT: EventRate.fit(peaks(join(moment)), seconds)}
+            rates = {MOMENT: EventRate.fit(peaks(join(moment, trust)), seconds)}
             rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
         known: dict[str, Any] = {"rates": rates, "half_life": half_life, "lasts": lasts if LASTS in rates else 0.0}
+        known["trust"] = dict(trust or {})
         return cls(fitted, gate, 0.0, frames, seconds, scene, **known).at(per_day)
 
     def at(self, per_day: float) -> Calibration:
@@ -234,7 +239,7 @@ class Calibration:
         """
         moment = {name: values for name, values in rarity.items() if name not in SLOW}
         slow = [values for name, values in rarity.items() if name in SLOW]
-        return np.asarray(np.maximum.reduce([join(moment), *slow]), dtype=np.float32)
+        return np.asarray(np.maximum.reduce([join(moment, self.trust), *slow]), dtype=np.float32)
 
     def to_record(self) -> dict[str, Any]:
         """Numbers and arrays for the model file, flat."""
@@ -255,6 +260,7 @@ class Calibration:
             record["half_life"] = self.half_life
         if self.lasts:
             record["lasts"] = self.lasts
+        record |= {f"trust.{question}": factor for question, factor in self.trust.items()}
         for name, rate in self.rates.items():
             record |= {f"rate.{name}.{key}": value for key, value in asdict(rate).items()}
         if self.scene:
@@ -288,13 +294,14 @@ class Calibration:
             sound = sound and any(name not in SLOW for name in cues) and all(s > 0 for s in scales.values())
             rates, per_day = _rates(record, scaled)
             half_life = float(record.get("half_life", 0.0))
-            sound = sound and half_life >= 0 and lasts >= 0
+            trust = {name: float(record[f"trust.{name}"]) for name in QUESTIONS if f"trust.{name}" in record}
+            sound = sound and half_life >= 0 and lasts >= 0 and all(0 < factor <= 1 for factor in trust.values())
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
         if not sound:
             raise damaged
         known: dict[str, Any] = {"scales": scales, "rates": rates, "per_day": per_day}
-        known |= {"half_life": half_life, "lasts": lasts}
+        known |= {"half_life": half_life, "lasts": lasts, "trust": trust}
         return cls(cues, **numbers, scene=scene, **known)
 
 
@@ -323,14 +330,27 @@ def peaks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(maps.reshape(len(maps), -1).max(axis=1), dtype=np.float32)
 
 
-def join(moment: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The -log10 tail probabilities of the cues of the moment, by name, to one map: JOINED ones add up (`combine`), and
-    of the several questions the one with the rarest answer counts. That several were asked is paid for by the
-    threshold, which is set by what all of them say of normal footage together. What answers none of them is a question
-    of its own."""
-    others = [(name,) for name in moment if not any(name in question for question in JOINED)]
-    answers = [[moment[name] for name in question if name in moment] for question in (*JOINED, *others)]
-    return np.asarray(np.maximum.reduce([combine(some) for some in answers if some]), np.float32)
+def join(moment: Mapping[str, NDArray[np.float32]], trust: Mapping[str, float] | None = None) -> NDArray[np.float32]:
+    """The -log10 tail probabilities of the cues of the moment, by name, to one map: those that answer one of the
+    QUESTIONS add up (`answered`), and of the several questions the one with the rarest answer counts, each as far as it
+    is trusted. That several were asked is paid for by the threshold, which is set by what all of them say of normal
+    footage together. What answers none of them is a question of its own."""
+    said = answered(moment)
+    factors = {question: np.float32((trust or {}).get(question, 1.0)) for question in said}
+    return np.asarray(np.maximum.reduce([factors[question] * rarity for question, rarity in said.items()]), np.float32)
+
+
+def question_of(cue: str) -> str:
+    """Which of the QUESTIONS a cue answers; its own name where it answers none of them."""
+    return next((question for question, cues in QUESTIONS.items() if cue in cues), cue)
+
+
+def answered(moment: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Each question's answer: its cues' -log10 tail probabilities as one (`combine`)."""
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    for name, rarity in moment.items():
+        found.setdefault(question_of(name), []).append(rarity)
+    return {question: combine(some) for question, some in found.items()}
 
 
 def combine(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

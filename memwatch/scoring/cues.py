@@ -23,6 +23,11 @@ CUES = ("prediction", "memory", ODDITY, *ANSWERS, "motion", "scene")
 what the head says, where the model has one. `motion`: speed. `scene`: what stays and was never there."""
 
 
+def cues_of(logits: NDArray[np.float32]) -> dict[str, Grid]:
+    """A head's ANSWERS, logits (K, ...), as cues: from LEAST_LOGIT on."""
+    return {name: np.maximum(logit - LEAST_LOGIT, 0) for name, logit in zip(ANSWERS, logits, strict=True)}
+
+
 def read_cues(
     names: Collection[str], clip: Clip, prediction: Prediction, error: NDArray[np.float32], novelty: Grid | None
 ) -> dict[str, Grid]:
@@ -38,10 +43,10 @@ def read_cues(
         far = cv2.resize(prediction.distance, (columns, rows), interpolation=cv2.INTER_LINEAR)
         found["memory"] = np.asarray(far, np.float32)
     if prediction.oddity is not None:
-        answers = ANSWERS if len(prediction.oddity) > 1 else (ODDITY,)
-        asked = {name: logit for name, logit in zip(answers, prediction.oddity, strict=True) if name in names}
-        found |= {n: softplus(x) if n == ODDITY else np.maximum(x - LEAST_LOGIT, 0) for n, x in asked.items()}
-        if STAYS in asked and not clip.settled:
+        several = len(prediction.oddity) > 1
+        asked = cues_of(prediction.oddity) if several else {ODDITY: softplus(prediction.oddity[0])}
+        found |= {name: cue for name, cue in asked.items() if name in names}
+        if STAYS in found and not clip.settled:
             found[STAYS] = np.zeros_like(found[STAYS])
     if "motion" in names:
         found["motion"] = speed(clip.inputs[-len(clip.target) :], clip.target)

@@ -49,9 +49,10 @@ def traces(
     rarity: Mapping[str, NDArray[np.float32]],
     half_life: float = 0.0,
     lasts: float = 0.0,
+    trust: Mapping[str, float] | None = None,
 ) -> list[Trace]:
     """The scores that cues' rarities (N, gh, gw) make of `targets`, (recording, frame) pairs in the footage's order,
-    cut where its time jumps; `half_life` and `lasts` as a calibration has them."""
+    cut where its time jumps; `half_life`, `lasts` and `trust` as a calibration has them."""
     numbers = np.array([number for number, _ in targets])
     seconds = np.array([footage.recordings[number].times[index] for number, index in targets])
     clips = [footage.recordings[number].name for number in numbers]
@@ -65,7 +66,7 @@ def traces(
         moment, lasting = Persistence(half_life), Persistence(lasts)
         values, lasted = [], []
         for i in range(a, b):
-            grid = join(moment.push({name: some[i] for name, some in rarity.items()}, float(seconds[i])))
+            grid = join(moment.push({name: some[i] for name, some in rarity.items()}, float(seconds[i])), trust)
             values.append(grid.max())
             lasted.append(lasting.push({LASTS: grid}, float(seconds[i]))[LASTS].max())
         if b > a:

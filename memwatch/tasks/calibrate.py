@@ -22,6 +22,7 @@ from memwatch.scoring import (
     SLOW,
     STAYS,
     Calibration,
+    CueCalibration,
     EventRate,
     Expected,
     peaks,
@@ -37,6 +38,7 @@ from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.scenes import FootageScene
 from memwatch.tasks.suspects import Suspect, can_tell, suspect_stretches, suspects_of
+from memwatch.tasks.trust import trust_in
 from memwatch.types import ANSWERS, Grid
 
 BATCH = 8
@@ -125,7 +127,9 @@ def calibrate(
     if STAYS in values and not values[STAYS].any():  # else whatever a head says of it would be unheard of
         del values[STAYS]
         progress.note("what stays is not asked for: no held-out footage goes on for long enough to tell")
-    found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S)
+    fitted_answers = {name: CueCalibration.fit(values[name], placed=False) for name in ANSWERS if name in values}
+    trust = trust_in(model, footage, scene, fitted_answers)
+    found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S, trust)
     length = sum(trace.length for trace in found)
     rates = {
         MOMENT: EventRate.fit(event_levels(found, EVENTS), length, EXPECTED[MOMENT]),
@@ -149,6 +153,7 @@ def calibrate(
         per_day=per_day,
         half_life=HALF_LIFE_S,
         lasts=LASTS_S,
+        trust=trust,
     )
     model.calibration = fitted.to_record()
     budget = Budget.of(fitted)

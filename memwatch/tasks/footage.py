@@ -93,10 +93,14 @@ class Footage:
         return [(n, i) for n, r in enumerate(self.recordings) for i in r.targets(config, held=held)]
 
     def backgrounds(self, config: ModelConfig) -> list[NDArray[np.float32]]:
-        """Each recording's median picture (C, h, w), in levels, from at most BACKGROUND_FRAMES of its clip's frames."""
+        """Each recording's median picture (C, h, w), in levels, from at most BACKGROUND_FRAMES of its clip's frames:
+        those that are not held out, if there are any."""
         by_clip: dict[str, list[NDArray[np.uint8]]] = {}
         for recording in self.recordings:
             by_clip.setdefault(recording.name, []).extend(recording.frames[: recording.held_from])
+        for recording in self.recordings:
+            if not by_clip[recording.name]:  # held out whole
+                by_clip[recording.name] = recording.frames
         medians = {
             name: np.median(frames[:: max(1, len(frames) // BACKGROUND_FRAMES)], axis=0).astype(np.float32)
             for name, frames in by_clip.items()

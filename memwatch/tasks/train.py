@@ -36,6 +36,8 @@ from memwatch.tasks.train_report import TrainReport
 
 SETTLED_ON = 200
 """Most held-out frames that a memory settles on."""
+TRUST_SECONDS = 12.0
+"""What measuring the trust in the head's answers takes, a slow core assumed."""
 SCENE_SECONDS = 0.0015
 """What learning the scene takes for each frame of the footage, a slow core assumed."""
 
@@ -303,4 +305,5 @@ def _calibration_seconds(run: Run, crops: Crops) -> float:
         one = time.monotonic() - started
     net.train()
     every = sum(len(r.frames) for r in clips.recordings)
-    return 5 + 1.2 * (held + min(held, SETTLED_ON)) * one + every * SCENE_SECONDS
+    trust = TRUST_SECONDS if net.head and net.head.scene else 0.0
+    return 5 + trust + 1.2 * (held + min(held, SETTLED_ON)) * one + every * SCENE_SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -318,6 +319,14 @@ def test_there_and_back() -> None:
     np.testing.assert_array_equal(back.map(back.rarity(frame)), one.map(one.rarity(frame)))
 
 
+def test_trust_goes_with_the_record_and_older_ones_have_none() -> None:
+    one = replace(fitted(), trust={"movement": 0.5, "looks": 1.0})
+    assert Calibration.from_record(one.to_record(), "m.safetensors").trust == one.trust
+    assert fitted().trust == Calibration.from_record(fitted().to_record(), "m.safetensors").trust == {}
+    rarity = {"prediction": np.full((6, 8), 4, np.float32)}
+    assert one.map(rarity).max() == 2.0
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -338,6 +347,9 @@ def test_there_and_back() -> None:
         {"prediction.scale": 0.0},
         {"prediction.share": 0},
         {"prediction.shape": "0"},
+        {"trust.looks": 0.0},
+        {"trust.looks": 1.5},
+        {"trust.movement": "much"},
         {"per_day": 0},
         {"per_day": "1"},
         {"rate.moment.scale": 0.0},

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import combine_pvalues, gamma
 
 from memwatch.scoring import CUES
-from memwatch.scoring.calibration import JOINED, SLOW, combine, join
+from memwatch.scoring.calibration import QUESTIONS, SLOW, combine, join
 from memwatch.types import Grid
 
 
@@ -55,6 +55,15 @@ def test_answers_to_one_question_add_up_and_of_several_questions_the_rarest_answ
     assert join({"prediction": two, "motion": two, "looks": two * 3}) == two * 3
 
 
+def test_a_question_counts_as_far_as_it_is_trusted() -> None:
+    two, five = np.full((1, 1), 2, np.float32), np.full((1, 1), 5, np.float32)
+    assert join({"moves": two, "looks": five}, {"looks": 0.5}) == pytest.approx(2.5)
+    assert join({"moves": two, "looks": five}, {"looks": 0.3}) == two
+    assert join({"moves": two, "moves_here": two, "looks": five}, {"movement": 0.5, "looks": 0.1}) == pytest.approx(
+        combine([two, two])[0, 0] / 2
+    )
+
+
 def test_what_answers_no_question_is_one_of_its_own() -> None:
     two = np.full((1, 1), 2, np.float32)
     assert join({"scene": two}) == two
@@ -62,5 +71,5 @@ def test_what_answers_no_question_is_one_of_its_own() -> None:
 
 
 def test_every_cue_of_the_moment_answers_one_question() -> None:
-    asked = [name for question in JOINED for name in question]
+    asked = [name for cues in QUESTIONS.values() for name in cues]
     assert sorted(asked) == sorted(set(CUES) - set(SLOW))

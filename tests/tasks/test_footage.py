@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig
-from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, _segments, shares
+from memwatch.errors import MemwatchError
+from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, _segments, read_footage, shares
+from memwatch.tasks.presets import model_config
+from memwatch.tasks.progress import Silent
+from memwatch.tasks.train import train
 from memwatch.types import Clip, Frame
 from memwatch.video import ClipWindow
+from tests.scene import HEIGHT, WIDTH, film, folder
+from tests.tasks.listeners import Recorder
 
 CONFIG = ModelConfig(preset="small", width=32, height=16)
 
@@ -89,3 +98,26 @@ def test_of_a_few_clips_the_ends_are_held_out_and_of_many_whole_ones() -> None:
     assert [number for number, share in enumerate(shares(16)) if share] == [3, 9, 15]
     assert set(shares(100)) == {0, 1}
     assert 0.1 < np.mean(shares(100)) < 0.2
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_still_footage_holds_nothing_to_learn(tmp_path: Path, preset: str) -> None:
+    """The noise of the sensor is no motion. (`paper` enlarges these small pictures, and their noise with them.)"""
+    shown = film(200, moving=False) if preset == "small" else 200 * film(1)
+    still = folder(tmp_path / "still", shown)
+    with pytest.raises(MemwatchError, match="still: nothing moves"):
+        train([str(still)], tmp_path / "b.safetensors", preset=preset, steps=1, progress=Silent())
+
+
+def test_a_camera_that_never_stands_still_is_told_of_before_the_training(tmp_path: Path) -> None:
+    coarse = np.random.default_rng(1).uniform(0, 255, (8, 12, 3)).astype(np.float32)
+    ground = np.clip(cv2.resize(coarse, (WIDTH, HEIGHT)), 0, 255).astype(np.uint8)
+    shaken = [np.roll(ground, (11 * index, 17 * index), (0, 1)) for index in range(200)]
+    footage, progress = folder(tmp_path / "shaken", shaken), Recorder()
+    config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
+    read_footage([str(footage)], config, fps=10, progress=progress)
+    (line,) = progress.notes
+    assert "is the camera fixed?" in line
+    progress.notes.clear()
+    read_footage([str(folder(tmp_path / "calm", film(200)))], config, fps=10, progress=progress)
+    assert progress.notes == []

@@ -22,7 +22,7 @@ from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model
 from memwatch.tasks import train as training
-from memwatch.tasks.footage import Recording, read_footage
+from memwatch.tasks.footage import Recording
 from memwatch.tasks.presets import model_config
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.pseudo import OddBatch
@@ -271,29 +271,6 @@ def test_a_damaged_checkpoint_is_told(colour_model: Trained, tmp_path: Path, sha
     checkpoint_of(out).write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(UsageError, match=r"b\.checkpoint\.safetensors: not a checkpoint"):
         again(colour_model, out, resume=True)
-
-
-@pytest.mark.parametrize("preset", ["small", "paper"])
-def test_still_footage_holds_nothing_to_learn(tmp_path: Path, preset: str) -> None:
-    """The noise of the sensor is no motion. (`paper` enlarges these small pictures, and their noise with them.)"""
-    shown = film(200, moving=False) if preset == "small" else 200 * film(1)
-    still = folder(tmp_path / "still", shown)
-    with pytest.raises(MemwatchError, match="still: nothing moves"):
-        train([str(still)], tmp_path / "b.safetensors", preset=preset, steps=1, progress=Silent())
-
-
-def test_a_camera_that_never_stands_still_is_told_of_before_the_training(tmp_path: Path) -> None:
-    coarse = np.random.default_rng(1).uniform(0, 255, (8, 12, 3)).astype(np.float32)
-    ground = np.clip(cv2.resize(coarse, (WIDTH, HEIGHT)), 0, 255).astype(np.uint8)
-    shaken = [np.roll(ground, (11 * index, 17 * index), (0, 1)) for index in range(200)]
-    footage, progress = folder(tmp_path / "shaken", shaken), Recorder()
-    config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
-    read_footage([str(footage)], config, fps=10, progress=progress)
-    (line,) = progress.notes
-    assert "is the camera fixed?" in line
-    progress.notes.clear()
-    read_footage([str(folder(tmp_path / "calm", film(200)))], config, fps=10, progress=progress)
-    assert progress.notes == []
 
 
 def test_several_sources_and_a_damaged_one_become_one_model(tmp_path: Path) -> None:
