@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -76,6 +78,14 @@ class OddityHead(nn.Module):
             known.append(self._places(shared, at))
         here = self.here(torch.cat(known, dim=1))
         return torch.cat((figure, self.here_logit(here)), dim=1)
+
+    @torch.inference_mode()
+    def answers(
+        self, clips: NDArray[np.float32], rest: NDArray[np.float32], at: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32]:
+        """`forward` on arrays, (K, B, h/8, w/8); nothing is learned from it."""
+        logits = self(torch.from_numpy(clips), torch.from_numpy(rest), at).float()
+        return np.asarray(logits.numpy().swapaxes(0, 1), np.float32)
 
     def _places(self, like: Tensor, at: Sequence[tuple[int, int]] | None) -> Tensor:
         places = F.interpolate(self.places, size=self.grid, mode="bilinear", align_corners=False)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 
 from memwatch.model import Model
 from memwatch.scoring import CueCalibration, answered, cues_of, question_of
@@ -53,9 +52,7 @@ def trust_in(
     normal: dict[str, list[float]] = {}
     for step in range(BATCHES):
         batch = anomalies.draw(step)
-        with torch.inference_mode():
-            logits = net.head(torch.from_numpy(batch.clips), torch.from_numpy(batch.rest), batch.at)
-        said = cues_of(logits.float().numpy().swapaxes(0, 1))
+        said = cues_of(net.head.answers(batch.clips, batch.rest, batch.at))
         rarity = {name: fitted[name].tail(said[name]) for name in fitted if name in said}
         counts, shown = batch.weights > 0, batch.labels > 0
         for question, answers in answered(rarity).items():

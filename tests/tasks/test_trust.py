@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
 from memwatch.scoring import CueCalibration
 from memwatch.tasks import trust as trusting
@@ -20,6 +21,7 @@ from tests import tiny
 from tests.tasks.walks import footage
 
 CELLS, EACH = 12, 16
+Array = NDArray[np.float32]
 
 
 def test_by_hand() -> None:
@@ -55,13 +57,12 @@ class Head(nn.Module):
 
     def __init__(self, loud: dict[str, float]) -> None:
         super().__init__()
-        self.loud = torch.tensor([loud.get(name, 0.0) for name in ANSWERS])
+        self.loud = np.array([loud.get(name, 0.0) for name in ANSWERS], np.float32)
 
-    def forward(self, clips: Tensor, rest: Tensor, at: Sequence[tuple[int, int]]) -> Tensor:
+    def answers(self, clips: Array, rest: Array, at: Sequence[tuple[int, int]]) -> Array:
         step = int(clips[0, 0, 0, 0])
-        noise = torch.randn((EACH, len(ANSWERS), CELLS, CELLS), generator=torch.Generator().manual_seed(step))
-        labels = torch.from_numpy(Drawn().draw(step).labels)
-        return noise + self.loud[:, None, None] * labels[:, None]
+        noise = np.random.default_rng(step).standard_normal((len(ANSWERS), EACH, CELLS, CELLS), np.float32)
+        return noise + self.loud[:, None, None, None] * Drawn().draw(step).labels
 
 
 def told(monkeypatch: pytest.MonkeyPatch, loud: dict[str, float]) -> dict[str, float]:
@@ -94,3 +95,17 @@ def test_where_all_tell_alike_all_are_believed(monkeypatch: pytest.MonkeyPatch) 
 def test_a_model_whose_head_knows_no_scene_has_no_questions() -> None:
     shown = footage(1)
     assert trust_in(tiny.model(width=96, height=64), shown, learn_scene(shown), {}) == {}
+
+
+def test_answers_are_what_the_network_says() -> None:
+    head = tiny.model(width=96, height=64, head_scene=True).net.eval().head
+    assert head is not None
+    rng = np.random.default_rng(0)
+    clips = rng.uniform(-1, 1, (2, 5 * head.channels, 32, 32)).astype(np.float32)
+    rest = rng.uniform(-1, 1, (2, 2 * head.channels, 16, 16)).astype(np.float32)
+    at = [(0, 0), (2, 3)]
+    said = head.answers(clips, rest, at)
+    assert said.shape == (len(ANSWERS), 2, 4, 4)
+    with torch.no_grad():
+        wanted = head(torch.from_numpy(clips), torch.from_numpy(rest), at)
+    np.testing.assert_allclose(said.swapaxes(0, 1), wanted, atol=1e-5)
