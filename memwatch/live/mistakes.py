@@ -69,7 +69,9 @@ def _every(error: ValidationError, merged: Mapping[str, Any]) -> list[Any]:
         Settings.model_validate_json(json.dumps(rest, default=str))
     except ValidationError as again:
         told = {found["loc"] for found in first}
-        gone = {found["loc"] for found in first if found["type"] != "extra_forbidden"}
+        kinds = [(found["loc"], found["type"]) for found in first]
+        # A key that is misspelt is missing under its right name.
+        gone = {(*loc[:-1], *_near(loc)) if kind == "extra_forbidden" else loc for loc, kind in kinds}
         for found in again.errors(include_url=False, include_input=False):
             named = {(*found["loc"], word) for word in re.findall(r"\w+", str(found["msg"]))}
             if found["type"] == "value_error" and found["loc"] not in told and not gone & named:
@@ -93,9 +95,9 @@ def _take_out(values: Any, place: Place) -> None:
 def _words(found: Any, place: Place) -> str:
     kind = found["type"]
     if kind == "extra_forbidden":
-        known = _known(place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, 1, 0.6)
-        return f"unknown setting; did you mean {near[0]}?" if near else f"unknown setting; known: {', '.join(known)}"
+        near = _near(place)
+        known = ", ".join(_known(place[:-1]))
+        return f"unknown setting; did you mean {near[0]}?" if near else f"unknown setting; known: {known}"
     if kind == "string_pattern_mismatch" and place[-1] == "when":
         return 'should be a time of day such as "22:00-06:00", or "ir"'
     if kind == "missing":
@@ -104,6 +106,11 @@ def _words(found: Any, place: Place) -> str:
         return "a name is made of a-z, 0-9, - and _, at most 32"
     message = str(found["msg"])
     return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _near(place: Place) -> list[str]:
+    """The known key that the unknown one at `place` is most like, if any is."""
+    return difflib.get_close_matches(str(place[-1]), _known(place[:-1]), 1, 0.6)
 
 
 def _known(table: Place) -> list[str]:

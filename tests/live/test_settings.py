@@ -177,6 +177,8 @@ start_hits = 9
 start_window = "x"
 [webhook]
 retries = -1
+[camera.shed]
+ulr = "usb:3"
 '''
     assert mistakes(text) == [
         "1: camera.yard: give either url or url_env",
@@ -187,6 +189,7 @@ retries = -1
         "13: camera.door.start_window: should be a valid integer",
         "14: webhook: give either url or url_env",
         "15: webhook.retries: should be greater than or equal to 0",
+        "17: camera.shed.ulr: unknown setting; did you mean url?",
     ]
 
 
