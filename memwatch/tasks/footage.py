@@ -216,7 +216,7 @@ def _check_enough(
             "give at least 20 seconds of normal footage, better ten minutes",
         )
     moving = _moving(footage)
-    if not moving.any():
+    if training and not moving.any():
         raise MemwatchError(
             f"{', '.join(sources)}: nothing moves in this footage, so there is no motion to learn",
             "give footage of an ordinary day",

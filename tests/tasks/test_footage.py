@@ -107,6 +107,9 @@ def test_still_footage_holds_nothing_to_learn(tmp_path: Path, preset: str) -> No
     still = folder(tmp_path / "still", shown)
     with pytest.raises(MemwatchError, match="still: nothing moves"):
         train([str(still)], tmp_path / "b.safetensors", preset=preset, steps=1, progress=Silent())
+    # A night in which nothing happens is as good to calibrate on as any.
+    config = model_config(preset, (WIDTH, HEIGHT), gray=False, memory=None)
+    assert read_footage([str(still)], config, fps=10, progress=Silent(), unseen=True).targets(config, held=True)
 
 
 def test_a_camera_that_never_stands_still_is_told_of_before_the_training(tmp_path: Path) -> None:
