@@ -118,6 +118,8 @@ class ModelConfig(Strict):
     skips: bool = True
     """Whether the decoder is handed the encoder's features of each level, as published. Without them all that it knows
     comes through the memory."""
+    centred: bool = False
+    """Whether the deepest features, the memory's queries, are taken less their mean over the footage."""
     task: str = "predict"
     """One of TASKS. `reconstruct` has no skips."""
     memory: str = "mnad"

@@ -29,7 +29,8 @@ from memwatch.model.predictor import Predictor
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
 LATER: dict[str, Any] = {
-    "levels": 3, "skips": True, "task": "predict", "recall": "beside", "drift": 0.5, "options": {}
+    "levels": 3, "skips": True, "task": "predict", "recall": "beside", "drift": 0.5, "options": {},
+    "centred": False,
 }  # fmt: skip
 """Settings that the first model files don't have, and what these mean."""
 _HEADER_LIMIT = 16 * 1024 * 1024

@@ -26,7 +26,7 @@ class Predictor(nn.Module):
         shape = config.net_width, config.stem, config.levels
         skips = config.skips and config.task == "predict"
         channels = [config.net_width << level for level in range(config.levels + 1)]
-        self.encoder = Encoder(config.inputs, *shape, skips=skips)
+        self.encoder = Encoder(config.inputs, *shape, skips=skips, centred=config.centred)
         self.memory = build_memory(config, channels if skips else channels[-1:])
         self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape, skips=skips)
         self.memory.meet(self.decoder.last)

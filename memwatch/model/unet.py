@@ -43,9 +43,15 @@ def _up(inputs: int, outputs: int) -> nn.Sequential:
 
 class Encoder(nn.Module):
     """(B, inputs, h, w) to the query (B, n·width, h/ns, w/ns) and, with `skips`, one for each level: n = 2^levels,
-    s = stem."""
+    s = stem.
 
-    def __init__(self, inputs: int, width: int, stem: int, levels: int = 3, *, skips: bool = True) -> None:
+    `centred`: each channel of the query less its mean over the footage, in its standard deviations. As they come, the
+    queries of one scene point much the same way, and a memory of directions tells them apart by the last percent.
+    """
+
+    def __init__(
+        self, inputs: int, width: int, stem: int, levels: int = 3, *, skips: bool = True, centred: bool = False
+    ) -> None:
         super().__init__()
         self.stem = stem
         self.skips = skips
@@ -57,6 +63,8 @@ class Encoder(nn.Module):
             nn.ReLU(),
             nn.Conv2d(widths[-1], widths[-1], 3, padding=1),
         )
+        if centred:
+            self.query.append(nn.BatchNorm2d(widths[-1], affine=False))
 
     def forward(self, clips: Tensor) -> Features:
         x = F.pixel_unshuffle(clips, self.stem)

@@ -36,7 +36,7 @@ PRESETS = {
 
 LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place": 8}
 """A predictor that keeps up with a camera beside the head."""
-ALONE: dict[str, Any] = {"items": 50, "temperature": 0.1, "recall": "alone"}
+ALONE: dict[str, Any] = {"items": 50, "temperature": 0.1, "recall": "alone", "centred": True}
 """MNAD's memory where all that the decoder knows comes through it: docs/design/memory.md."""
 HEADLESS: dict[str, Any] = {"head_width": 0, "head_scene": False, "head_place": 0}
 ON_SKIPS = ("blockwise",)

@@ -53,6 +53,23 @@ def test_one_channel_in_and_out(paper: Predictor) -> None:
         assert weights(Predictor(replace(paper.config, channels=1))) == 15_645_057
 
 
+@torch.no_grad()
+def test_centred_queries_of_one_scene_point_every_way() -> None:
+    """Clips that are nearly alike: as they come their queries are too, centred they have no direction in common."""
+    torch.manual_seed(0)
+    config = tiny.config(width=32, height=32)
+    clips = 0.8 + 0.01 * torch.randn(64, 5, 32, 32)
+    for centred in (False, True):
+        net = Predictor(replace(config, centred=centred))
+        query = net.features(clips).query
+        units = torch.nn.functional.normalize(query, dim=1).permute(0, 2, 3, 1).reshape(-1, query.shape[1])
+        assert (float(units.mean(dim=0).norm()) < 0.2) == centred
+        if centred:
+            torch.testing.assert_close(query.mean(dim=(0, 2, 3)), torch.zeros(query.shape[1]), atol=1e-4, rtol=0)
+            one, all_ = net.eval().features(clips[:1]).query, net.features(clips).query
+            torch.testing.assert_close(one, all_[:1], atol=1e-4, rtol=0)
+
+
 def test_the_query_s_last_convolution_is_bare(paper: Predictor) -> None:
     assert isinstance(paper.encoder.query[-1], nn.Conv2d)
 

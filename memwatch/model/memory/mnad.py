@@ -68,8 +68,9 @@ class MnadMemory(Memory):
         self._done = 0.0
 
     def new_state(self) -> MemoryState:
-        """Unit vectors of uniform positive numbers, as the authors start."""
-        return {"items": F.normalize(torch.rand(self.items, self.channels), dim=1)}
+        """Unit vectors: of uniform positive numbers, as the authors start, or alone in every direction."""
+        start = torch.randn if self.alone else torch.rand
+        return {"items": F.normalize(start(self.items, self.channels), dim=1)}
 
     def read(self, features: Features, state: MemoryState) -> Read:
         items = state["items"]
