@@ -104,8 +104,8 @@ def train(
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent, earlier = meta["recent"], run.elapsed
-    elif not other:
-        net.memory.begin()
+    if resume or not other:
+        net.memory.begin(resumed=resume)
     side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
     if other and not resume:

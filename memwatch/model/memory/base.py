@@ -93,9 +93,9 @@ class Memory(nn.Module, ABC):
         """In training, after `write`: put to use what of the state is of none."""
         return state
 
-    def begin(self) -> None:
-        """Before a training from the start: take in files that the options name. A training that goes on, and a model
-        that is read, have what was in them as weights. Raises UsageError for one that doesn't serve."""
+    def begin(self, *, resumed: bool = False) -> None:
+        """Before a training: take in files that the options name. One that was `resumed`, and a model that is read,
+        have what was taken from them as weights. Raises UsageError for a file that doesn't serve."""
 
     def at(self, done: float) -> None:
         """In training, before each step: how much of it is done, 0 … 1."""

@@ -6,7 +6,8 @@ same. Where a patch is odd they are wrong, and each in its own way:
 
 * teacher (section 3.1): L_m = mean of max(0, 1 + δ⁺ - δ⁻), δ⁺ the squared distance of a patch's descriptor to that of
   the patch changed a little, δ⁻ the smaller of both's to that of another patch; L_c, the correlations between
-  dimensions; no labels, and no network that was trained on photographs;
+  dimensions; no labels, and no network that was trained on photographs, unless the user names one: L_k, in
+  `distilling.py`;
 * target (3.2): the teacher's descriptor, each dimension less its mean and over its deviation; a student's loss is its
   mean squared distance to that;
 * score (3.3): e = ‖mean of the students - target‖², v = the students' spread around their mean, and
@@ -25,19 +26,17 @@ asks for it there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from memwatch.config import Strict, check
-from memwatch.errors import UsageError
 from memwatch.model.memory.base import Features, Memory, MemoryState, Read
+from memwatch.model.memory.distilling import NUMBERS, Source, checked, read_weights
 from memwatch.model.memory.patches import PLANS, POOLING, PatchNet, covering, cut
 
 LEARNS_UNTIL, MEASURED_UNTIL = 1 / 3, 0.4
@@ -74,6 +73,9 @@ class StudentsConfig(Strict):
     teacher: str = ""
     """A safetensors file with the teacher's weights: those of a model with the same options, or named as these are
     without the prefix. Needed when training begins and never again."""
+    distil: str = ""
+    """A safetensors file with a ResNet-18's weights, for a teacher that learns from it too what patches look like.
+    Needed while a training runs and never again."""
 
     def __post_init__(self) -> None:
         check(2 <= self.dimensions <= 512, "dimensions must be 2 … 512")
@@ -88,6 +90,7 @@ class StudentsConfig(Strict):
         check(1 <= self.students <= 10, "students must be 1 … 10")
         check(self.reduce in (1, 2, 4), "reduce must be 1, 2 or 4")
         check(self.stride in (1, 2, 4, 8), "stride must be 1, 2, 4 or 8")
+        check(not (self.teacher and self.distil), "teacher and distil exclude each other", "give one of them")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -115,25 +118,31 @@ class StudentsMemory(Memory):
         self.students = nn.ModuleDict(
             {str(size): nn.ModuleList(PatchNet(size, *shape) for _ in range(config.students)) for size in config.sizes}
         )
+        decoded = config.sizes if config.distil else ()
+        self.decoders = nn.ModuleDict({str(size): nn.Linear(config.dimensions, NUMBERS) for size in decoded})
+        self._source: Source | None = None
         sizes = len(config.sizes)
         self.register_buffer("mean", torch.zeros(sizes, config.dimensions))
         self.register_buffer("variance", torch.ones(sizes, config.dimensions))
         self.register_buffer("measured", torch.zeros(()))
         self.register_buffer("usual", torch.tensor([0.0, 1.0]).repeat(sizes, 2, 1))
-        self.teaches = not config.teacher
+        self.teaches = not (config.teacher or config.distil)
         self.measures = True
 
-    def begin(self) -> None:
-        """Take the teacher from the file that the options name.
+    def begin(self, *, resumed: bool = False) -> None:
+        """Take the teacher from the file that the options name, or what it learns from.
 
         Raises UsageError where that is no such file, or of other networks.
         """
-        if self.config.teacher:
-            wanted = {name: value.shape for name, value in self.teacher.state_dict().items()}
-            self.teacher.load_state_dict(teacher_weights(Path(self.config.teacher), wanted))
+        if self.config.teacher and not resumed:
+            self._take_teacher(Path(self.config.teacher))
+        if self.config.distil:
+            self._source = Source(Path(self.config.distil))
 
     def at(self, done: float) -> None:
-        self.teaches = done < LEARNS_UNTIL and not self.config.teacher
+        # One that is distilled stays as it is where there is nothing to distil from: when a model is adapted.
+        learns = self._source is not None if self.config.distil else not self.config.teacher
+        self.teaches = done < LEARNS_UNTIL and learns
         self.measures = done < MEASURED_UNTIL
 
     def read(self, features: Features, state: MemoryState) -> Read:
@@ -184,6 +193,13 @@ class StudentsMemory(Memory):
         deviation = (square - mean.square()).clamp_min(0).sqrt().clamp_min(LEAST_DEVIATION)
         self.usual.copy_(torch.stack((mean, deviation), dim=2))
 
+    def _take_teacher(self, path: Path) -> None:
+        wanted = {name: value.shape for name, value in self.teacher.state_dict().items()}
+        stored = read_weights(path, "teacher")
+        inside = {n.removeprefix(IN_A_MODEL): value for n, value in stored.items() if n.startswith(IN_A_MODEL)}
+        hint = "give patch, width and dimensions as that teacher has them, and footage of its colour"
+        self.teacher.load_state_dict(checked(path, inside or stored, wanted, "a teacher's", hint))
+
     def _teaching(self, size: int, seen: Tensor) -> dict[str, Tensor]:
         """What the teacher learns by, from patches of pictures (B, C, H, W) that cover what is to be seen."""
         net = self._net(size)
@@ -200,7 +216,11 @@ class StudentsMemory(Memory):
         # Of the picture before, or of another place where the batch is one picture.
         negative = anchor.roll(PATCHES if len(seen) > 1 else 1, dims=0)
         pairs = self.config.dimensions * (self.config.dimensions - 1)
-        return {"telling apart": hard_triplet(anchor, positive, negative), "repeating": repeated(anchor) / pairs}
+        losses = {"telling apart": hard_triplet(anchor, positive, negative), "repeating": repeated(anchor) / pairs}
+        if self._source:  # of one patch a picture: it takes its time
+            decoded = self.decoders[str(size)](anchor[::PATCHES])
+            losses["distilling"] = F.mse_loss(decoded, self._source.says(patches[::PATCHES]))
+        return losses
 
     def _following(self, number: int, size: int, seen: Tensor) -> Tensor:
         """The students' losses, summed, on a piece of each picture (B, C, H, W), over the dimensions; in training the
@@ -280,32 +300,3 @@ def standardised(e: Tensor, v: Tensor, usual: Tensor) -> Tensor:
     """(e - ē) / σ_e + (v - v̄) / σ_v (eq. 9); `usual` is ((ē, σ_e), (v̄, σ_v))."""
     return (e - usual[0, 0]) / usual[0, 1] + (v - usual[1, 0]) / usual[1, 1]
 
-
-def teacher_weights(path: Path, wanted: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """A teacher's weights from a safetensors file: tensors of these names and shapes, or a model file with them.
-
-    Raises UsageError where the file is none such.
-    """
-    remedy = "name a safetensors file of a teacher, or leave teacher out and it learns from the footage"
-    if not path.is_file():
-        raise UsageError(f"{path}: no such teacher file", remedy)
-    try:
-        stored = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path}: not a teacher file, or damaged ({error})", remedy) from None
-    inside = {n.removeprefix(IN_A_MODEL): value for n, value in stored.items() if n.startswith(IN_A_MODEL)}
-    weights = inside or stored
-    for name in sorted(wanted.keys() | weights.keys()):
-        if name not in wanted or name not in weights:
-            what = "lacks" if name in wanted else "holds more than a teacher:"
-            raise UsageError(f"{path}: {what} '{name}'", "give patch, width and dimensions as that teacher has them")
-        if weights[name].shape != wanted[name]:
-            shapes = " and ".join("×".join(map(str, shape)) for shape in (weights[name].shape, wanted[name]))
-            raise UsageError(
-                f"{path}: '{name}' is of another shape than the options ask for ({shapes})",
-                "give patch, width and dimensions as that teacher has them, and footage of its colour",
-            )
-    found = {name: value.float() for name, value in weights.items()}
-    if not all(bool(torch.isfinite(value).all()) for value in found.values()):
-        raise UsageError(f"{path}: the teacher holds numbers that are not finite", remedy)
-    return found
