@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import baselines
+from benchmarks.budgets import kept_budgets
 from benchmarks.cues import cue_rows, false_alarms
 from benchmarks.page import page
 from benchmarks.results import Job, Record, code_id, done, key_of, measure, publish
@@ -30,6 +31,7 @@ ROOMS = ("model", "runtime", "scoring", "events", "pipeline", "video/window.py")
 DETECTOR = tuple(f"memwatch/{room}" for room in ROOMS)
 """Code that a model's figures depend on."""
 EVALUATION = tuple(f"memwatch/tasks/evaluate{part}.py" for part in ("", "_clip", "_map", "_report"))
+CALIBRATION = (*(f"memwatch/tasks/{name}.py" for name in ("calibrate", "alarms", "trust")), "benchmarks/budgets.py")
 BASELINES = tuple(f"benchmarks/{name}.py" for name in ("baselines", "figures", "judged"))
 
 
@@ -100,6 +102,10 @@ def _model_jobs(scene: Scene, path: Path, test: str, *, unseen: bool) -> list[Jo
         paths = [str(p) for p in scene.unseen]
         key = key_of(*map(footage_id, scene.unseen), *about)
         todo.append(Job(scene.name, "alarms", key, lambda: false_alarms(load(path), paths), path.stem))
+    if unseen and len(scene.unseen) > 1:
+        learned, *counted = scene.unseen
+        key = key_of(*map(footage_id, scene.unseen), *about, code_id(CALIBRATION))
+        todo.append(Job(scene.name, "budgets", key, lambda: kept_budgets(path, learned, counted), path.stem))
     return todo
 
 

@@ -37,6 +37,8 @@ class Outcome:
 
     delays: list[float | None] = field(default_factory=list)
     """For each abnormal segment the seconds from its start to its alarm; None where it raised none."""
+    unscored: list[float] = field(default_factory=list)
+    """For each abnormal segment how many of its first seconds came before the clip's first score."""
     alarms: int = 0
     false: int = 0
     """Alarms that touch no abnormal frame."""
@@ -48,6 +50,7 @@ class Outcome:
     def merge(self, other: Outcome) -> None:
         """Add another clip's."""
         self.delays += other.delays
+        self.unscored += other.unscored
         self.alarms += other.alarms
         self.false += other.false
         self.misplaced += other.misplaced
@@ -62,6 +65,13 @@ class Outcome:
     def median_delay_s(self) -> float | None:
         """Over the segments found; None where none was."""
         found = [delay for delay in self.delays if delay is not None]
+        return float(np.median(found)) if found else None
+
+    @property
+    def median_delay_scored_s(self) -> float | None:
+        """The same from the first of a segment's frames that was scored: a clip may begin with one, a camera hardly
+        ever does."""
+        found = [d - late for d, late in zip(self.delays, self.unscored, strict=True) if d is not None]
         return float(np.median(found)) if found else None
 
     @property
@@ -94,11 +104,14 @@ def segments(labels: Labels, seconds: Values) -> list[tuple[int, int]]:
     return found
 
 
-def judge(alarms: Iterable[Alarm], touching: NDArray[np.bool_], *, labels: Labels, seconds: Values) -> Outcome:
+def judge(
+    alarms: Iterable[Alarm], touching: NDArray[np.bool_], *, labels: Labels, seconds: Values, scored: int = 0
+) -> Outcome:
     """Hold one clip's alarms against its truth.
 
     touching: bool (N,), frames over the threshold with a box that shares a pixel with a true region (where only frames
-    are labelled: abnormal frames over the threshold); labels: bool (N,); seconds: float (N,), when each frame is.
+    are labelled: abnormal frames over the threshold); labels: bool (N,); seconds: float (N,), when each frame is;
+    scored: the first frame with a score.
 
     A segment is found by an alarm with a touching frame in it; its delay ends when both have come: the alarm has been
     told, and has touched.
@@ -106,6 +119,7 @@ def judge(alarms: Iterable[Alarm], touching: NDArray[np.bool_], *, labels: Label
     outcome = Outcome(normal_s=normal_seconds(labels, seconds))
     stretches = segments(labels, seconds)
     outcome.delays = [None] * len(stretches)
+    outcome.unscored = [float(seconds[max(first, min(scored, last))] - seconds[first]) for first, last in stretches]
     for alarm in alarms:
         outcome.alarms += 1
         inside = slice(alarm.first, alarm.last + 1)

@@ -50,6 +50,7 @@ class MapReading:
         self._told = 0
         self._touching: set[int] = set()
         self._grid: Grid | None = None
+        self._first: int | None = None
         self._boxes: list[list[Box]] = []
         self._fresh = -1
         """The frame that the newest map is of; others only carry it."""
@@ -58,6 +59,7 @@ class MapReading:
         """Take the next map; `alone` is a cue whose events nobody else makes."""
         self.values.append(float(grid.max()))
         self._grid, self._fresh = grid, observation.index
+        self._first = observation.index if self._first is None else self._first
         wanted = [self._located or at == self._alarm_level for at in range(len(self.curve.levels))]
         self._boxes = [
             self._cut(grid, level, observation.size) if needed else []
@@ -93,7 +95,7 @@ class MapReading:
         self.take(self._builder.finish("source_end"))
         touching = np.zeros(len(labels), dtype=bool)
         touching[list(self._touching)] = True
-        return judge(self._alarms, touching & labels, labels=labels, seconds=seconds)
+        return judge(self._alarms, touching & labels, labels=labels, seconds=seconds, scored=self._first or 0)
 
     def _cut(self, grid: Grid, level: float, size: tuple[int, int]) -> list[Box]:
         return [region.box for region in of_size(regions(grid, level, size), self._sizes, size)]

@@ -45,6 +45,7 @@ class MapReport:
             "segments": len(self.alarms.delays),
             "segments_found": self.alarms.segments_found,
             "median_delay_s": self.alarms.median_delay_s,
+            "median_delay_scored_s": self.alarms.median_delay_scored_s,
             "alarms": self.alarms.alarms,
             "misplaced_alarms": self.alarms.misplaced,
             "false_alarms": self.alarms.false,
@@ -259,8 +260,10 @@ class _MapTotals:
 def _rows_of_alarms(alarms: Outcome, threshold: float) -> list[tuple[str, str]]:
     rows = []
     if alarms.delays:
-        delay = alarms.median_delay_s
+        delay, later = alarms.median_delay_s, alarms.median_delay_scored_s
         soon = f", median delay {delay:.1f} s" if delay is not None else ""
+        if delay is not None and later is not None and later < delay - 0.05:
+            soon += f" ({later:.1f} s from the first frame scored)"
         rows.append((f"alarms at {threshold:.2f}", f"{_segments(alarms)} segments found{soon}"))
     rate, bounds = alarms.false_alarms_per_day, alarms.false_alarms_per_day_bounds
     if rate is not None and bounds is not None:

@@ -41,6 +41,20 @@ def test_an_alarm_in_a_segment() -> None:
     assert (found.segments_found, found.false, found.misplaced, found.alarms) == (1.0, 0, 0, 1)
 
 
+def test_what_no_score_came_for_is_told_apart() -> None:
+    """The clip's first score is of frame 8. One segment began with the clip, one before it and was over by then, one
+    after it."""
+    labels = flags(range(0, 20), range(40, 50))
+    found = judge([Alarm(8, 12, 11), Alarm(43, 45, 44)], labels, labels=labels, seconds=SECONDS, scored=8)
+    assert found.delays == pytest.approx([1.1, 0.4])
+    assert found.unscored == pytest.approx([0.8, 0.0])
+    assert (found.median_delay_s, found.median_delay_scored_s) == pytest.approx((0.75, 0.35))
+    found.merge(judge([], labels, labels=flags(range(0, 5)), seconds=SECONDS, scored=8))
+    assert found.unscored == pytest.approx([0.8, 0.0, 0.4])
+    assert found.median_delay_scored_s == pytest.approx(0.35)
+    assert Outcome().median_delay_scored_s is None
+
+
 def test_the_first_of_several_alarms_counts_once() -> None:
     alarms = [Alarm(45, 48, 47), Alarm(32, 36, 34)]
     found = outcome(alarms, flags(range(30, 50)), flags(range(30, 50)))
