@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from memwatch import __version__, cli_live, cli_pages, cli_train, console
-from memwatch.config import RegionConfig
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE, EXIT_USAGE
-from memwatch.options import Form, Fps, Learn, Model
+from memwatch.options import FalseAlarms, Form, Fps, Learn, MaxSize, MinSize, Model, sizes_of
 from memwatch.process import asked_to_stop, run
 
 app = typer.Typer(
@@ -29,25 +28,6 @@ class RowFormat(StrEnum):
 
     csv = "csv"
     ndjson = "ndjson"
-
-
-MinSize = Annotated[
-    float,
-    typer.Option("--min-size", min=0, max=100, metavar="PERCENT", help="Ignore what takes less of the picture."),
-]
-MaxSize = Annotated[
-    float,
-    typer.Option("--max-size", min=0, max=100, metavar="PERCENT", help="Ignore what takes more of the picture."),
-]
-FalseAlarms = Annotated[
-    float | None,
-    typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold. [default: the model's]"),
-]
-
-
-def _sizes(least: float, most: float) -> RegionConfig:
-    """Of regions that count, from percent of the picture."""
-    return RegionConfig(min_area=least / 100, max_area=most / 100)
 
 
 def _version(wanted: bool) -> None:
@@ -115,7 +95,7 @@ def score(
         fps=fps,
         learn=learn,
         per_day=per_day,
-        sizes=_sizes(min_size, max_size),
+        sizes=sizes_of(min_size, max_size),
         progress=console.progress(),
     )
     console.show(report)
@@ -187,7 +167,7 @@ def watch(
                 fps=fps,
                 duration=duration,
                 per_day=per_day,
-                sizes=_sizes(min_size, max_size),
+                sizes=sizes_of(min_size, max_size),
                 stream=sys.stdout,
                 progress=listener,
             )
@@ -252,7 +232,7 @@ def evaluate(
         carry_memory=carry_memory,
         fps=fps,
         per_day=per_day,
-        sizes=_sizes(min_size, max_size),
+        sizes=sizes_of(min_size, max_size),
         progress=console.progress(),
     )
     console.show(report, form)

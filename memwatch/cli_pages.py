@@ -11,7 +11,7 @@ import typer
 from memwatch import console
 from memwatch.console import ReportFormat
 from memwatch.errors import EXIT_DONE
-from memwatch.options import Form, Fps, Learn, Model
+from memwatch.options import FalseAlarms, Form, Fps, Learn, MaxSize, MinSize, Model, sizes_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,6 +53,9 @@ def explain(
     ] = None,
     fps: Fps = None,
     learn: Learn = True,
+    per_day: FalseAlarms = None,
+    min_size: MinSize = 0.0,
+    max_size: MaxSize = 100.0,
     form: Form = ReportFormat.auto,
 ) -> int:
     """Show how one frame got its score.
@@ -66,7 +69,17 @@ def explain(
     """
     from memwatch.tasks.explain import explain as task
 
-    done = task(source, frame=frame, model=model, out=out, fps=fps, learn=learn, progress=console.progress())
+    done = task(
+        source,
+        frame=frame,
+        model=model,
+        out=out,
+        fps=fps,
+        learn=learn,
+        per_day=per_day,
+        sizes=sizes_of(min_size, max_size),
+        progress=console.progress(),
+    )
     console.show(done, form)
     return EXIT_DONE
 

@@ -88,7 +88,7 @@ def _draw_score(axes: Any, story: Story, numbers: dict[str, int]) -> None:
         over.set_clip_path(axes.axvspan(first, last, ymin=min(1.0, threshold / top), alpha=0, lw=0))
         axes.axhline(threshold, color=TEXT, lw=0.9, ls=(0, (5, 3)), alpha=0.85)
         style = {"color": TEXT, "va": "center", "fontsize": 7.5, "transform": axes.get_yaxis_transform()}
-        axes.text(1.005, threshold, f"limit {threshold:.1f}", **style)
+        axes.text(1.005, threshold, f"limit\n{threshold:.1f}", **style)
     if len(numbers) <= 40:
         for id, number in numbers.items():
             middle = (story.spans[id].start + story.spans[id].last) / 2

@@ -131,11 +131,12 @@ def calibrate(
     trust = trust_in(model, footage, scene, fitted_answers)
     found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S, trust)
     length = sum(trace.length for trace in found)
+    moments = event_levels(found, EVENTS)
     rates = {
-        MOMENT: EventRate.fit(event_levels(found, EVENTS), length, EXPECTED[MOMENT]),
+        MOMENT: EventRate.fit(moments, length, EXPECTED[MOMENT]),
         LASTS: EventRate.fit(event_levels(lasting_traces(found), EVENTS), length, EXPECTED[LASTS]),
     }
-    suspects = suspects_of(found, EVENTS)
+    suspects = suspects_of(found, moments, EVENTS)
     stretches = {}
     if scene.stretches is not None:
         levels = peaks(unseen_rarity({"scene": scene.stretches})["scene"])
@@ -159,8 +160,16 @@ def calibrate(
     budget = Budget.of(fitted)
     assert budget is not None
     decibels = float(np.mean(read.decibels))
-    judged = can_tell(found, EVENTS)
-    return Calibrated(fitted.frames, seconds, decibels, fitted.gate, fitted.threshold, budget, tuple(suspects), judged)
+    return Calibrated(
+        fitted.frames,
+        seconds,
+        decibels,
+        fitted.gate,
+        fitted.threshold,
+        budget,
+        tuple(suspects),
+        can_tell(moments),
+    )
 
 
 def _read(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memwatch.config import ModelConfig
+from memwatch.config import ModelConfig, RegionConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.events.reasons import reason
 from memwatch.files import write_figure
@@ -104,16 +104,19 @@ def explain(
     out: Path | None = None,
     fps: float | None = None,
     learn: bool = True,
+    per_day: float | None = None,
+    sizes: RegionConfig | None = None,
     progress: Progress,
 ) -> Explanation:
     """Draw how frame `frame` (from 0) of a recording got its score, into `out` or NAME-frame-N.png.
 
-    The recording is watched from its start, so that memory and slow cues are as `watch` would have them. Raises
+    The recording is watched from its start, so that memory and slow cues are as `watch` would have them; `per_day` and
+    `sizes` are `watch`'s too. Raises
     UsageError for a camera, a frame that is not there or has too few frames before it, or a model that can't score.
     """
     from memwatch.tasks.explain_picture import draw
 
-    loaded = load(model)
+    loaded = load(model, per_day=per_day)
     witness = Witness(loaded.runtime, frame)
     wanted = _Wanted(frame)
     find_clips(source)  # refuses a camera before anything waits for it
@@ -121,7 +124,7 @@ def explain(
         check_colour(opened, loaded)
         steps = Steps(progress)
         progress.start("watching", frame + 1)
-        detector = replace(loaded, runtime=witness).detector(learn=learn)
+        detector = replace(loaded, runtime=witness).detector(learn=learn, sizes=sizes)
         tally = run_session(opened, detector, sinks=[wanted], watch=lambda t: steps(t) and not wanted.passed)
         progress.done()
         seen = _found(wanted, opened, tally, loaded.model.config)

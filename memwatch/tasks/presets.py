@@ -25,6 +25,10 @@ class Schedule:
     """Default length; None trains `epochs` passes."""
     epochs: int = 0
 
+    def side(self, config: ModelConfig) -> int:
+        """Of the crops from pictures of a network, which may be smaller; 0 for whole ones."""
+        return min(self.crop, config.width // 16 * 16, config.height // 16 * 16)
+
 
 PRESETS = {
     "small": Schedule(batch=16, crop=64, rate=1e-3, minutes=10),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from memwatch.config import EventConfig
 from memwatch.scoring import EventRate
-from memwatch.tasks.alarms import Trace, event_levels, events_over
+from memwatch.tasks.alarms import Trace, events_over
 from memwatch.tasks.footage import Footage, Recording
 
 IMPROBABLE = 0.001
@@ -52,9 +52,8 @@ class Suspect:
         return f"{self.clip} {span}: far above the rest (score {self.score:.1f}, the next {self.rest:.1f})"
 
 
-def suspects_of(found: Sequence[Trace], config: EventConfig) -> list[Suspect]:
-    """The events in normal footage that its other events say should not be there."""
-    levels = event_levels(found, config)
+def suspects_of(found: Sequence[Trace], levels: NDArray[np.float64], config: EventConfig) -> list[Suspect]:
+    """The events in normal footage that its other events say should not be there; `levels` are their `event_levels`."""
     exceptions = far_above(levels, sum(trace.length for trace in found))
     if not exceptions:
         return []
@@ -103,9 +102,8 @@ def far_above(levels: NDArray[np.floating[Any]], seconds: float) -> int:
     return 0
 
 
-def can_tell(found: Sequence[Trace], config: EventConfig) -> bool:
-    """Whether the footage makes enough events for one to stand out among them."""
-    levels = event_levels(found, config)
+def can_tell(levels: NDArray[np.float64]) -> bool:
+    """Whether footage with events of these levels makes enough of them for one to stand out."""
     return min(int(len(levels) * MOST_SHARE), len(levels) - FEWEST_OTHERS) > 0
 
 

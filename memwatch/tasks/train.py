@@ -106,7 +106,7 @@ def train(
         run.recent, earlier = meta["recent"], run.elapsed
     if resume or not other:
         net.memory.begin(resumed=resume)
-    side = min(schedule.crop, config.width // 16 * 16, config.height // 16 * 16)
+    side = schedule.side(config)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
     if other and not resume:
         take_fast_step(net, crops, run.state)

@@ -45,7 +45,7 @@ def trust_in(
     net = model.net.eval()
     if net.head is None or not net.head.scene:
         return {}
-    side = min(PRESETS["base"].crop, model.config.width // 16 * 16, model.config.height // 16 * 16)
+    side = PRESETS["base"].side(model.config)
     crops = Crops(footage, model.config, footage.targets(model.config, held=True), 16, side, SEED)
     anomalies = PseudoAnomalies(crops, footage.backgrounds(model.config), scene)
     odd: dict[str, list[float]] = {}

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from memwatch.config import RegionConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model, save_model
 from memwatch.tasks.explain import Explanation, Witness, explain
@@ -42,6 +43,13 @@ def test_it_explains_the_score_that_score_gives(colour_model: Trained, clip: Pat
     assert told["score"] == pytest.approx(float(row["score"]), abs=1e-4)
     assert told["anomalous"] == (told["score"] > told["threshold"])
     assert set(told["cues"]) == set(done.observation.cues)
+
+
+def test_the_budget_and_the_sizes_are_those_of_a_watch(colour_model: Trained, clip: Path, tmp_path: Path) -> None:
+    plain = run(colour_model, clip, 30, tmp_path / "a.png").to_dict()
+    other = run(colour_model, clip, 30, tmp_path / "b.png", per_day=1000.0, sizes=RegionConfig(min_area=0.9)).to_dict()
+    assert other["threshold"] < plain["threshold"]
+    assert (bool(plain["boxes"]), other["boxes"], other["anomalous"]) == (True, [], False)
 
 
 def test_the_picture_shows_the_frame(colour_model: Trained, clip: Path, tmp_path: Path) -> None:

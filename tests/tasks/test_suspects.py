@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memwatch.config import EventConfig
-from memwatch.tasks.alarms import Trace
+from memwatch.tasks.alarms import Trace, event_levels
 from memwatch.tasks.footage import Footage
 from memwatch.tasks.suspects import MARGIN_S, Suspect, far_above, suspect_stretches, suspects_of, without
 from tests.tasks.walks import FPS, footage, recording
@@ -25,8 +25,12 @@ def trace(*, odd: tuple[int, int] | None = None, height: float = 30.0, seed: int
     return Trace("monday.mp4", np.arange(1200) // 200, np.arange(1200) / 10, values)
 
 
+def told(found: list[Trace]) -> list[Suspect]:
+    return suspects_of(found, event_levels(found, RULE), RULE)
+
+
 def test_an_event_far_above_the_rest_is_found_with_its_time() -> None:
-    (found,) = suspects_of([trace(), trace(odd=(605, 640))], RULE)
+    (found,) = told([trace(), trace(odd=(605, 640))])
     assert (found.clip, found.start, found.end) == ("monday.mp4", 60.5, 63.9)
     assert (found.score, found.recordings) == (30, (3,))
     assert found.rest < 8
@@ -34,18 +38,18 @@ def test_an_event_far_above_the_rest_is_found_with_its_time() -> None:
 
 
 def test_an_event_across_two_recordings_touches_both() -> None:
-    (found,) = suspects_of([trace(odd=(795, 830))], RULE)
+    (found,) = told([trace(odd=(795, 830))])
     assert found.recordings == (3, 4)
 
 
 def test_several_do_not_hide_each_other() -> None:
-    found = suspects_of([trace(odd=(605, 640)), trace(odd=(300, 330), height=29, seed=1)], RULE)
+    found = told([trace(odd=(605, 640)), trace(odd=(300, 330), height=29, seed=1)])
     assert [(s.start, s.score) for s in found] == [(60.5, 30), (30, 29)]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_ordinary_footage_is_not_suspected(seed: int) -> None:
-    assert suspects_of([trace(seed=seed)], RULE) == []
+    assert told([trace(seed=seed)]) == []
 
 
 def test_what_is_half_of_the_footage_is_no_exception() -> None:
