@@ -82,7 +82,21 @@ def test_false_alarms_stand_beside_their_budget() -> None:
 
     cells = line(text, "yard")
     assert cells[2:7] == ["1.00", "1", "24.0", "0.6 … 133.7", "10"]
+    assert cells[7] == "cannot tell", "0.6 to 133.7 may be under 20 a day or over it"
     assert cells[-1] == "motion 1"
+    for low, high, said in ((0.0, 19.0, "yes"), (21.0, 40.0, "no")):
+        found = records()
+        found[-1]["figures"] |= {"low": low, "high": high}
+        assert line(page(found, command=""), "yard")[7] == said
+
+
+def test_budgets_stand_beside_what_was_due() -> None:
+    """Eight a day over a quarter of a day: two due, three came, half as many again."""
+    row = {"budget": 8.0, "due": 2.0, "threshold": 4.5, "events": 3, "per_day": 12.0, "low": 2.4, "high": 36.0}
+    told = {"calibrated_s": 1800.0, "seconds": 21600.0, "budgets": [row]}
+    text = page([*records()[:-1], record("yard", "budgets", told, model="yard-0")], command="")
+
+    assert line(text, "yard") == ["yard", "`yard-0`", "30", "360", "8", "4.5", "2", "3", "1.5 (0.3 … 4.5)"]
 
 
 def test_the_page_says_how_it_was_made_and_what_is_missing() -> None:
