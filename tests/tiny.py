@@ -44,9 +44,11 @@ def network(settings: ModelConfig, seed: int = 0) -> Predictor:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             for values in (module.weight, module.running_var):
-                nn.init.uniform_(values, 0.5, 1.5)  # type: ignore[arg-type]
+                if values is not None:
+                    nn.init.uniform_(values, 0.5, 1.5)
             for values in (module.bias, module.running_mean):
-                nn.init.normal_(values, 0.0, 0.2)  # type: ignore[arg-type]
+                if values is not None:
+                    nn.init.normal_(values, 0.0, 0.2)
     return net.eval()
 
 

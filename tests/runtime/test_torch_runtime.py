@@ -37,6 +37,7 @@ def other_state(state: State) -> State:
         {"channels": 3, "stem": 1},
         {"memory": "none", "head_width": 0},
         {"update": "published"},
+        {"recall": "alone", "temperature": 0.1, "centred": True},
         {"memory": "blockwise"},
         {"memory": "grid"},
         {"memory": "students", "options": {"width": 4}},
