@@ -31,7 +31,8 @@ ROOMS = ("model", "runtime", "scoring", "events", "pipeline", "video/window.py")
 DETECTOR = tuple(f"memwatch/{room}" for room in ROOMS)
 """Code that a model's figures depend on."""
 EVALUATION = tuple(f"memwatch/tasks/evaluate{part}.py" for part in ("", "_clip", "_map", "_report"))
-CALIBRATION = (*(f"memwatch/tasks/{name}.py" for name in ("calibrate", "alarms", "trust")), "benchmarks/budgets.py")
+TASKS = ["recalibrate", "calibrate", "alarms", "trust", "footage", "scenes", "crops", "pseudo", "pasting", "presets"]
+CALIBRATION = (*(f"memwatch/tasks/{name}.py" for name in TASKS), "benchmarks/budgets.py")
 BASELINES = tuple(f"benchmarks/{name}.py" for name in ("baselines", "figures", "judged"))
 
 

@@ -17,6 +17,7 @@ from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
 from memwatch.pipeline import run_session
 from memwatch.scoring import LASTS, Calibration, Persistence
+from memwatch.scoring.calibration import SLOW
 from memwatch.scoring.rate import DAY
 from memwatch.sinks import Sink
 from memwatch.tasks.progress import Silent
@@ -30,9 +31,11 @@ BUDGETS = (1.0, 96.0, 384.0, 960.0)
 
 
 class AtBudget(Sink):
-    """The alarms that one pass would have raised with the threshold of another budget."""
+    """The alarms that a pass with a memory that learns nothing would have raised with the threshold of another budget;
+    for scores of cues of the moment, as the default's are."""
 
     def __init__(self, source: str, calibration: Calibration) -> None:
+        assert not set(calibration.cues) & set(SLOW), "a slow cue's rarity depends on the budget"
         self.calibration = calibration
         self.alarms = 0
         self._lasting = Persistence(calibration.lasts)
@@ -61,7 +64,7 @@ def kept_budgets(model: Path, learned: Path, counted: Sequence[Path]) -> dict[st
     counts, seconds = dict.fromkeys(BUDGETS, 0), 0.0
     for path in counted:
         sinks = {budget: AtBudget(path.name, loaded.calibration.at(budget)) for budget in BUDGETS}
-        seconds += _length(loaded, path, tuple(sinks.values()))
+        seconds += _watched(loaded, path, tuple(sinks.values()))
         for budget, sink in sinks.items():
             counts[budget] += sink.alarms
     rows = [
@@ -72,6 +75,7 @@ def kept_budgets(model: Path, learned: Path, counted: Sequence[Path]) -> dict[st
     return {"calibrated_s": loaded.calibration.seconds, "seconds": seconds, "budgets": rows}
 
 
-def _length(loaded: Loaded, path: Path, sinks: Sequence[Sink]) -> float:
+def _watched(loaded: Loaded, path: Path, sinks: Sequence[Sink]) -> float:
+    """Seconds of the footage that went by."""
     with open_source(str(path)) as source:
-        return float(run_session(source, loaded.detector(learn=True), sinks=sinks).seconds)
+        return float(run_session(source, loaded.detector(learn=False), sinks=sinks).seconds)

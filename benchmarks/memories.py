@@ -33,6 +33,7 @@ from memwatch.model import load_model
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.scoring import join
 from memwatch.sinks import Sink
+from memwatch.tasks.presets import model_config
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import ANSWERS, Frame, Grid, Observation
 from memwatch.video import open_source
@@ -40,6 +41,7 @@ from samples.draw import SIZE, render, truth, write_clip
 
 SCENES = ("ped2", "walkway")
 OWN, ERROR = "memory", "prediction"
+PRESET = "predictor"
 OPTIONS = {"students": ("patch=33",)}
 """Of `--memory-option`."""
 VERSION = 2
@@ -140,10 +142,12 @@ def _measured(
     scene: Scene, memory: str, seed: int, answers: Path | None, options: argparse.Namespace
 ) -> Record | None:
     """One run's result: there already, or made now; None where it isn't there and nothing is to be made."""
-    model = options.work / "models" / f"{scene.name}-{memory}-{seed}.safetensors"
     # A result outlives its model, which is too large to keep: its key is how the model was made.
-    made = f"{VERSION} {memory} {seed} {_length(options)} {' '.join(OPTIONS.get(memory, ()))}"
-    key = key_of(made, footage_id(scene.test), footage_id(scene.train), *([footage_id(answers)] if answers else []))
+    settings = model_config(PRESET, SIZE, gray=False, memory=memory, options=OPTIONS.get(memory, ())).to_dict()
+    made = key_of(json.dumps(settings, sort_keys=True), _length(options))
+    model = options.work / "models" / f"{scene.name}-{memory}-{seed}-{made}.safetensors"
+    about = [scene.test, scene.train, *([answers] if answers else [])]
+    key = key_of(f"{VERSION} {seed} {made}", *map(footage_id, about))
     run = lambda: memory_figures(scene, _trained(scene, memory, seed, model, options), answers)  # noqa: E731
     job = Job(scene.name, f"{memory}-{seed}", key, run)
     found = done(job, options.results)
@@ -157,7 +161,7 @@ def _trained(scene: Scene, memory: str, seed: int, path: Path, options: argparse
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path)]
-        line += ["--preset", "predictor", "--memory", memory, "--seed", str(seed), *_length(options).split()]
+        line += ["--preset", PRESET, "--memory", memory, "--seed", str(seed), *_length(options).split()]
         line += [part for option in OPTIONS.get(memory, ()) for part in ("--memory-option", option)]
         if path.with_suffix(".checkpoint.safetensors").exists():
             line.append("--resume")

@@ -81,7 +81,8 @@ class StateKeeper:
             return
         try:
             told = load_state(self.path)
-        except UsageError:  # damaged: what is known here goes in its place
+            check_model(told, self.path, model=self._loaded.model.id, memory=self._loaded.model.config.memory)
+        except UsageError:  # damaged, or another model's: what is known here goes in its place
             return
         if told.begun > self._state.begun:
             detector.learner.reset()
@@ -108,7 +109,7 @@ class StateKeeper:
             raise
         except UsageError as error:
             aside = self.path.with_name(self.path.name + ".refused")
-            self._progress.note(f"{error.message}; the memory starts as trained, the file is kept as {aside}")
+            self._progress.note(f"{error.line()}; the memory starts as trained, the file is kept as {aside}")
             try:
                 self.path.replace(aside)
             except OSError as problem:

@@ -84,6 +84,8 @@ def train(
     config = other.config if other else model_config(preset, (width, height), gray=gray, **wanted)
     torch.manual_seed(seed)
     net = _elsewhere(other.net) if other else Predictor(config)  # first: one that cannot be is told before the reading
+    if not other:
+        net.memory.begin(resumed=resume)
     clips = read_footage(footage, config, fps=fps, progress=progress)
     begun = bool(not other and not from_scratch and net.head and begin(net.head))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,8 +106,6 @@ def train(
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent, earlier = meta["recent"], run.elapsed
-    if resume or not other:
-        net.memory.begin(resumed=resume)
     side = schedule.side(config)
     crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
     if other and not resume:

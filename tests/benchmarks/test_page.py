@@ -92,11 +92,11 @@ def test_false_alarms_stand_beside_their_budget() -> None:
 
 def test_budgets_stand_beside_what_was_due() -> None:
     """Eight a day over a quarter of a day: two due, three came, half as many again."""
-    row = {"budget": 8.0, "due": 2.0, "threshold": 4.5, "events": 3, "per_day": 12.0, "low": 2.4, "high": 36.0}
+    row = {"budget": 8.0, "due": 2.0, "threshold": 4.5, "events": 3, "per_day": 12.0, "low": 2.4, "high": 1400.0}
     told = {"calibrated_s": 1800.0, "seconds": 21600.0, "budgets": [row]}
     text = page([*records()[:-1], record("yard", "budgets", told, model="yard-0")], command="")
 
-    assert line(text, "yard") == ["yard", "`yard-0`", "30", "360", "8", "4.5", "2", "3", "1.5 (0.3 … 4.5)"]
+    assert line(text, "yard") == ["yard", "`yard-0`", "30", "360", "8", "4.5", "2", "3", "1.5 (0.3 … 175)"]
 
 
 def test_the_page_says_how_it_was_made_and_what_is_missing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -39,6 +40,28 @@ def test_blocks_come_back_to_their_places(rates: tuple[int, int, int]) -> None:
     blocks = divided(maps, rates)
     assert blocks.shape == (2, rates[0] * rates[1] * rates[2], 4 * 4 * 6 // (rates[0] * rates[1] * rates[2]))
     torch.testing.assert_close(assembled(blocks, rates, maps.shape), maps)
+
+
+def test_a_whole_read_by_hand() -> None:
+    """Blocks of one number: its sign is all that its items can say, its length comes back."""
+    memory = BlockwiseMemory([1], BlockwiseConfig(items=2, block=1, temperature=1.0))
+    with torch.no_grad():
+        memory.levels[0].copy_(torch.tensor([[1.0], [-1.0]]))
+        read = memory.read(Features(torch.tensor([[1.0, 2.0], [-3.0, 4.0]])[None, None]), {})
+    share = 1 / (1 + math.exp(-2))  # cosines 1 and -1
+    wanted = torch.tensor([[share, share], [1 - share, share]])[None]
+    torch.testing.assert_close(read.trace["weights"][:, 0].reshape(1, 2, 2), wanted, **EXACT)
+    torch.testing.assert_close(read.decoder_input[0, 0], torch.tensor([[1.0, 2.0], [-3.0, 4.0]]), **EXACT)
+
+
+def test_each_level_may_have_a_side_of_its_own() -> None:
+    assert BlockwiseMemory([4, 6, 8], BlockwiseConfig(items=2)).sides == [8, 4, 2]
+    assert BlockwiseMemory([4, 6, 8], BlockwiseConfig(items=2, sides="3+1+5")).sides == [3, 1, 5]
+    with pytest.raises(UsageError, match=r"2 sides \(4\+4\) for a network of 3 levels"):
+        BlockwiseMemory([4, 6, 8], BlockwiseConfig(items=2, sides="4+4"))
+    for wrong in ("4+", "x", "0+1+2", "65+1+1"):
+        with pytest.raises(UsageError, match="joined by"):
+            BlockwiseConfig(sides=wrong)
 
 
 def test_a_block_of_one_cell_is_a_memory_for_each_place() -> None:

@@ -85,7 +85,7 @@ def test_a_patch_is_shown_as_photographs_were(photographs: Path) -> None:
 
 
 def test_the_loss_is_what_the_decoder_misses(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source that says 3 everywhere and a decoder that says 1: 4. It moves teacher and decoder, not the source."""
+    """A source that says 3 everywhere and a decoder that says 1: 4."""
     made = memory(distil=str(photographs)).train()
     made.begin(resumed=True)  # a training that goes on needs it as one that begins does
     made.at(0)
@@ -94,8 +94,19 @@ def test_the_loss_is_what_the_decoder_misses(photographs: Path, monkeypatch: pyt
     torch.nn.init.ones_(made.decoders["17"].bias)  # type: ignore[arg-type]
     losses = learned(made)
     assert float(losses["distilling, 17"].detach()) == pytest.approx(4)
-    assert made.decoders["17"].bias.grad is not None
     assert not any("_source" in name or "layer1" in name for name in made.state_dict())
+
+
+def test_it_moves_decoder_and_teacher(photographs: Path) -> None:
+    made = memory(distil=str(photographs)).train()
+    made.begin()
+    made.at(0)
+    torch.manual_seed(0)
+    features = Features(torch.zeros(2, 6, 8, 6), (), torch.rand(2, 1, 64, 48) * 2 - 1)
+    made.losses(features, made.read(features, {}), {})["distilling, 17"].backward()  # type: ignore[no-untyped-call]
+    for part, moved in ((made.teacher, True), (made.decoders, True), (made.students, False)):
+        for weights in part.parameters():
+            assert (weights.grad is not None and float(weights.grad.abs().sum()) > 0) == moved
 
 
 def test_a_teacher_learns_what_the_network_says(photographs: Path) -> None:

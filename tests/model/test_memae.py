@@ -39,6 +39,12 @@ def test_shrinkage_and_entropy_by_hand() -> None:
 def test_a_row_that_would_be_empty_keeps_its_best_item() -> None:
     """Published, all four would be zero: no read, no entropy, no gradient."""
     torch.testing.assert_close(shrunk(row(0.3, 0.3, 0.2, 0.2), 0.35), row(1, 0, 0, 0), **EXACT)
+    made = memory(temperature=1.0, shrink=3.9).train()
+    read = made.read(Features(QUERY), {})
+    torch.testing.assert_close(read.trace["weights"].flatten(), row(0, 0, 1, 0)[0], **EXACT)
+    read.decoder_input.sum().backward()
+    assert made.items.grad is not None
+    assert float(made.items.grad[2].abs().sum()) > 0
 
 
 def test_the_published_address_by_hand() -> None:

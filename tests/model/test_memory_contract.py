@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "mnad, nudge": {"memory": "mnad", "update": "nudge"},
     "mnad, published": {"memory": "mnad", "update": "published"},
     "mnad, one item": {"memory": "mnad", "items": 1},
-    "mnad, alone": {"memory": "mnad", "recall": "alone", "temperature": 0.1, "centred": True},
+    "mnad, alone": {"memory": "mnad", "recall": "alone", "temperature": 0.1},
     "memae": {"memory": "memae", "options": {"items": 20}},
     "memae, one item": {"memory": "memae", "options": {"items": 1, "shrink": 0.0}},
     "prototypes": {"memory": "prototypes"},

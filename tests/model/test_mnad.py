@@ -67,6 +67,13 @@ def test_read_weights_by_hand() -> None:
     torch.testing.assert_close(weights, wanted, **EXACT)
 
 
+def test_similarities_and_shares_by_hand() -> None:
+    cosines = memory(ITEMS).similarity(picture(QUERIES), {"items": ITEMS})[0, :, 0].T
+    torch.testing.assert_close(cosines, torch.tensor([[0.96, 0.936], [0.28, 0.8], [0.0, 0.6]]), **EXACT)
+    shares = (cosines - cosines.amax(dim=0)).exp()  # v over its maximum, which item 2 has from a query of item 1
+    torch.testing.assert_close(shares[1:, 1], torch.tensor([0.872843, 0.714623]), **EXACT)
+
+
 def test_a_lower_temperature_reads_sharper() -> None:
     read = memory(ITEMS, temperature=0.1).read(Features(picture(QUERIES)), {"items": ITEMS})
     recalled = read.decoder_input[0, 2:, 0].T
@@ -123,6 +130,14 @@ def test_the_start_is_of_positive_unit_vectors() -> None:
     assert (items >= 0).all()
     mutual = (items @ items.T)[~torch.eye(10, dtype=torch.bool)]
     assert mutual.mean().item() == pytest.approx(0.753, abs=0.01)
+
+
+def test_alone_the_start_is_of_every_direction() -> None:
+    torch.manual_seed(0)
+    items = memory(torch.zeros(50, 512), recall="alone").new_state()["items"]
+    mutual = (items @ items.T)[~torch.eye(50, dtype=torch.bool)]
+    assert abs(mutual.mean().item()) < 0.01
+    torch.testing.assert_close(items.norm(dim=1), torch.ones(50))
 
 
 # What holds for any numbers

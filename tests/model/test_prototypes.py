@@ -37,6 +37,12 @@ def test_prototypes_and_read_by_hand(memory: PrototypeMemory) -> None:
     read = memory.read(picture(ROWS), {})
     wanted = torch.tensor([[[0.931740, 0.363126], [0.460730, 0.887540]]])
     torch.testing.assert_close(read.trace["prototypes"], wanted, **EXACT)
+    weights = torch.tensor([[0.615623, 0.384377], [0.371821, 0.628179], [0.465822, 0.534178]])
+    torch.testing.assert_close(read.trace["weights"][0].T, weights, **EXACT)
+    attention = memory.attention(ROWS).softmax(dim=0).T
+    wanted = torch.tensor([[0.631049, 0.085403, 0.283548], [0.168242, 0.457329, 0.374429]])
+    torch.testing.assert_close(attention, wanted, **EXACT)
+    torch.testing.assert_close(attention @ ROWS, torch.tensor([[0.801178, 0.312242], [0.392899, 0.756872]]), **EXACT)
     recalled = torch.tensor([[0.799142, 0.601142], [0.676315, 0.736612], [0.726531, 0.687134]])
     torch.testing.assert_close(read.decoder_input[0, :, 0].T, recalled + ROWS, **EXACT)
 

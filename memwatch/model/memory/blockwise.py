@@ -41,11 +41,31 @@ class BlockwiseConfig(Strict):
     """τ of the address; 1 as published."""
     block: int = 2
     """Side of a block in cells, on the deepest features; a level above doubles it."""
+    sides: str = ""
+    """Sides on every level instead, shallowest first, as 4+4+2."""
 
     def __post_init__(self) -> None:
         check(1 <= self.items <= 10_000, "items must be 1 … 10000")
         check(self.temperature > 0, "temperature must be above 0")
         check(1 <= self.block <= 64, "block must be 1 … 64")
+        parts = self.sides.split("+") if self.sides else []
+        check(
+            all(part.isdecimal() and 1 <= int(part) <= 64 for part in parts),
+            f"sides must be numbers from 1 to 64 joined by +, not '{self.sides}'",
+            "give one for each level, as 4+4+2",
+        )
+
+    def of_levels(self, levels: int) -> list[int]:
+        """The side of each level's blocks, shallowest first. UsageError where there are not so many `sides`."""
+        if not self.sides:
+            return [self.block << level for level in reversed(range(levels))]
+        parts = [int(part) for part in self.sides.split("+")]
+        check(
+            len(parts) == levels,
+            f"memory blockwise: {len(parts)} sides ({self.sides}) for a network of {levels} levels",
+            f"give {levels}",
+        )
+        return parts
 
 
 class BlockwiseMemory(Memory):
@@ -59,7 +79,7 @@ class BlockwiseMemory(Memory):
         super().__init__()
         self.decoder_channels = channels[-1]
         self.temperature = config.temperature
-        self.sides = [config.block << level for level in reversed(range(len(channels)))]
+        self.sides = config.of_levels(len(channels))
         lengths = [channel_group(count) * side * side for count, side in zip(channels, self.sides, strict=True)]
         check_size(config, sum(lengths))
         self.levels = nn.ParameterList(torch.empty(config.items, length).uniform_(-1, 1) for length in lengths)
@@ -86,9 +106,10 @@ class BlockwiseMemory(Memory):
 def check_size(config: BlockwiseConfig, length: int) -> None:
     """UsageError where the items, so many numbers long on all levels together, are more than fits."""
     fitting = MOST_NUMBERS // length
+    blocks = f"sides {config.sides}" if config.sides else f"block {config.block}"
     check(
         config.items <= fitting,
-        f"memory blockwise: {config.items} items with block {config.block} are {config.items * length:,} numbers, "
+        f"memory blockwise: {config.items} items with {blocks} are {config.items * length:,} numbers, "
         f"more than {MOST_NUMBERS:,}",
         f"at most {fitting} items fit blocks of that side" if fitting else "choose a smaller block",
     )

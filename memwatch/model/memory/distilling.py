@@ -2,8 +2,8 @@
 
 L_k = ‖D(T(p)) - P(p)‖²: of a patch p the teacher T says d numbers, of which a linear D is to make the 512 that the
 pretrained P says. P is ResNet-18 (He et al., CVPR 2016, arXiv 1512.03385) up to its pooled features; its weights come
-from a file that the user names, a safetensors file with the usual names (`conv1.weight`, `layer1.0.bn1.bias`, …), as
-model hubs have it. P is asked in training alone and is no part of a model.
+from a safetensors file that the user names, with torchvision's names (`conv1.weight`, `layer1.0.bn1.bias`, …), which
+timm's files have too. P is asked in training alone and is no part of a model.
 
 Ours: the mean over the 512 numbers instead of their sum, so that it has the size of the other losses; patches are
 made 64 × 64 pixels for P, not 224 × 224, for a small processor.
@@ -27,7 +27,7 @@ NUMBERS = 512
 SIDE = 64
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue in [0, 1] in the photographs that P was trained on."""
-HINT = "name ResNet-18's weights as torchvision and model hubs have them"
+HINT = "name a safetensors file of ResNet-18 with torchvision's names, as timm's has them"
 
 
 class _Block(nn.Module):

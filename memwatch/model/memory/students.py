@@ -299,4 +299,3 @@ def surprise(said: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def standardised(e: Tensor, v: Tensor, usual: Tensor) -> Tensor:
     """(e - ē) / σ_e + (v - v̄) / σ_v (eq. 9); `usual` is ((ē, σ_e), (v̄, σ_v))."""
     return (e - usual[0, 0]) / usual[0, 1] + (v - usual[1, 0]) / usual[1, 1]
-
