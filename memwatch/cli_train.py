@@ -45,7 +45,19 @@ class NetworkTask(StrEnum):
 
 
 TASK_HELP = "What the network makes: " + "; ".join(f"{name}: {what}" for name, what in TASKS.items()) + "."
-MEMORY_HELP = "Memory of normality: " + "; ".join(f"{name}: {what}" for name, what in MEMORIES.items()) + "."
+MEMORY_OPTIONS = {
+    "mnad": "items, temperature, update, rate, recall, drift",
+    "memae": "items, temperature, shrink",
+    "prototypes": "items, meta",
+    "blockwise": "items, temperature, block, sides",
+    "grid": "local, whole",
+    "students": "dimensions, width, patch, students, reduce, stride, teacher, distil",
+}
+"""Said again here, for help that need not wait for torch; a test holds it against the memories' own."""
+MEMORY_LINES = "\n".join(
+    f"  {name:<11}{what}" + (f"\n{'':<13}{MEMORY_OPTIONS[name]}" if name in MEMORY_OPTIONS else "")
+    for name, what in MEMORIES.items()
+)
 
 Footage = Annotated[
     list[str], typer.Argument(metavar="FOOTAGE", help="Normal footage: video files, folders of frames, a data set.")
@@ -62,7 +74,8 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a model file that 
 
 def add_to(app: typer.Typer) -> None:
     """Give `app` these commands."""
-    for command in (train, adapt, calibrate):
+    app.command(epilog=f"\b\nMemories, and what --memory-option sets of each (docs/papers):\n{MEMORY_LINES}")(train)
+    for command in (adapt, calibrate):
         app.command()(command)
 
 
@@ -80,9 +93,11 @@ def train(
     resume: Resume = False,
     seed: Seed = 0,
     network_task: Annotated[NetworkTask, typer.Option("--task", help=TASK_HELP)] = NetworkTask.predict,
-    memory: Annotated[MemoryKind | None, typer.Option(help=MEMORY_HELP + " [default: the preset's]")] = None,
+    memory: Annotated[
+        MemoryKind | None, typer.Option(help="Memory of normality, see below. [default: the preset's]")
+    ] = None,
     memory_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the memory, as items=50; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the memory, see below; repeatable.")
     ] = None,
     adversarial: Annotated[
         bool,

@@ -119,7 +119,8 @@ class ModelConfig(Strict):
     """Whether the decoder is handed the encoder's features of each level, as published. Without them all that it knows
     comes through the memory."""
     centred: bool = False
-    """Whether the deepest features, the memory's queries, are taken less their mean over the footage."""
+    """Whether the deepest features, the memory's queries, are taken less their mean over the footage, in their standard
+    deviations."""
     task: str = "predict"
     """One of TASKS. `reconstruct` has no skips."""
     memory: str = "mnad"

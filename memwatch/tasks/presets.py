@@ -41,7 +41,8 @@ PRESETS = {
 LIGHT: dict[str, Any] = {"stem": 4, "levels": 2, "head_scene": True, "head_place": 8}
 """A predictor that keeps up with a camera beside the head."""
 ALONE: dict[str, Any] = {"items": 50, "temperature": 0.1, "recall": "alone", "centred": True}
-"""MNAD's memory where all that the decoder knows comes through it: docs/design/memory.md."""
+"""MNAD's memory where all that the decoder knows comes through it, and every memory's queries less their mean:
+docs/design/memory.md."""
 HEADLESS: dict[str, Any] = {"head_width": 0, "head_scene": False, "head_place": 0}
 ON_SKIPS = ("blockwise",)
 """Memories that lie on the skips too, so that these are no way around them."""

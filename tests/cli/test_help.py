@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import pytest
 
@@ -39,6 +40,20 @@ def test_every_option_says_what_it_is(memwatch: Memwatch) -> None:
         for verb in (command, *verbs.values()):
             for parameter in verb.params:
                 assert parameter.help, f"{name} {verb.name}: {parameter.name}"
+
+
+def test_train_explains_each_memory_in_a_line_and_names_its_options(memwatch: Memwatch) -> None:
+    from memwatch.cli_train import MEMORY_OPTIONS
+    from memwatch.config import MEMORIES
+    from memwatch.model import options_of
+    from memwatch.tasks.presets import MNAD_OPTIONS
+
+    own = {name: [f.name for f in fields(options)] for name in MEMORIES if (options := options_of(name))}
+    assert {name: text.split(", ") for name, text in MEMORY_OPTIONS.items()} == own | {"mnad": list(MNAD_OPTIONS)}
+    lines = [line.strip() for line in [*memwatch("train", "--help").stdout.splitlines(), ""]]
+    for name, what in MEMORIES.items():
+        at = next(number for number, line in enumerate(lines) if line.startswith(name) and line.endswith(what))
+        assert lines[at + 1] == MEMORY_OPTIONS.get(name, "")
 
 
 def test_the_front_page_names_every_command(memwatch: Memwatch) -> None:

@@ -26,9 +26,9 @@ STEPS = 24
 OPTIONS = {"students": ["stride=8", "width=16"]}
 """So that a few steps take seconds."""
 LEAST_AUC = 0.8
-"""Measured: 0.89 for prototypes, 0.94 for memae and 1.00 for the others, by the prediction's error, which no flicker
-escapes after one step either: this tells whether a choice can be walked from footage to scores. Whether it learned to
-tell one from the other is the slow test's, below."""
+"""Measured, of prediction's error and memory's distance together: 0.89 for prototypes, 0.94 for memae and 1.00 for the
+others. The error no flicker escapes after one step either: this tells whether a choice can be walked from footage to
+scores. Whether it learned to tell one from the other is the slow test's, below."""
 COUNT, ODD = 75, range(30, 50)
 LEARNED_STEPS, LEARNED_AUC = 800, 0.75
 """Of a training on the sample scene, and the least frame AUC of its cyclist and cart by the prediction's error: after

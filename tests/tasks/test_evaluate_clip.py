@@ -147,6 +147,14 @@ def test_labels_alone_know_when_but_not_where() -> None:
     assert (found.combined.curve.rbdc(), found.combined.pixels.value(), found.covering) == (None, None, [])
 
 
+def test_what_comes_before_the_first_score_is_told_apart() -> None:
+    """The clip begins odd, its first score comes at 0.8 s, the alarm at the third one."""
+    found = measure([None] * 8 + [grid(HERE)] * 20, truth(28, range(28)))
+    for alarms in (found.combined.alarms, found.cues["motion"].alarms):
+        assert alarms.median_delay_s == pytest.approx(1.0)
+        assert alarms.median_delay_scored_s == pytest.approx(0.2)
+
+
 def test_what_nobody_has_drawn_can_be_anywhere() -> None:
     """Abnormal from 10 to 29 but drawn only to 19: from there on a box is neither found nor false."""
     maps = [grid(AWAY if 20 <= index < 30 else None) for index in range(40)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.pipeline import Interrupted
+from memwatch.pipeline import Interrupted, state_file
 from memwatch.pipeline.state_file import load_state, save_state
 from memwatch.tasks import camera_state, memory
 from memwatch.tasks.session import load
@@ -124,9 +124,21 @@ def test_a_state_that_was_reset_begins_as_trained(colour_model: Trained, halves:
     assert all(one.arrays[name].tobytes() == value.tobytes() for name, value in other.arrays.items())
 
 
-@pytest.mark.parametrize("harm", ["model", "memory", "shape", "text"])
+HARMS = {
+    "model": "of another model",
+    "memory": "",
+    "shape": "",
+    "text": "",
+    "newer": "update memwatch",
+    "truncated": "",
+    "nan": "",
+}
+"""What is wrong with a state file, and words that the remedy must have."""
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_state_that_does_not_fit_is_told_and_set_aside(
-    colour_model: Trained, halves: list[Path], tmp_path: Path, harm: str
+    colour_model: Trained, halves: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
     path, aside = tmp_path / "yard.state", tmp_path / "yard.state.refused"
     run(colour_model, halves[0], state=path)
@@ -138,11 +150,21 @@ def test_a_state_that_does_not_fit_is_told_and_set_aside(
             save_state(path, replace(kept, arrays={"use": np.ones(3, np.float32)}))
         case "text":
             path.write_text("once upon a time")
+        case "newer":
+            with monkeypatch.context() as later:
+                later.setattr(state_file, "FORMAT", state_file.FORMAT + 1)
+                save_state(path, kept)
+        case "truncated":
+            path.write_bytes(path.read_bytes()[:-20])
+        case "nan":
+            bad = {name: np.full_like(value, np.nan) for name, value in kept.arrays.items()}
+            save_state(path, replace(kept, arrays=bad))
     before = path.read_bytes()
     report, listener = run(colour_model, halves[1], state=path)
     (note,) = listener.notes
     assert str(path) in note
     assert f"the file is kept as {aside}" in note
+    assert HARMS[harm] in note
     assert "\n" not in note
     assert aside.read_bytes() == before
     after = load_state(path)
