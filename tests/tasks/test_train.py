@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model
-from memwatch.model.memory import students
 from memwatch.tasks import train as training
 from memwatch.tasks.footage import Recording
 from memwatch.tasks.presets import model_config
@@ -164,65 +163,6 @@ def test_before_the_first_checkpoint_a_bad_loss_promises_none(
         again(colour_model, tmp_path / "b.safetensors")
     assert "checkpoint" not in caught.value.remedy
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_teacher_s_file_is_looked_at_when_a_training_begins_and_never_again(
-    colour_model: Trained, tmp_path: Path
-) -> None:
-    teacher, out = tmp_path / "teacher.safetensors", tmp_path / "b.safetensors"
-    options = ["width=2", "dimensions=2", "students=1"]
-    choice: dict[str, Any] = {"memory": "students", "memory_options": [*options, f"teacher={teacher}"], "steps": 9}
-    with pytest.raises(UsageError, match="no such teacher file"):
-        again(colour_model, out, **choice, progress=Recorder())
-    assert list(tmp_path.iterdir()) == []
-    again(colour_model, out, memory="students", memory_options=options, steps=1)
-    out.rename(teacher)
-    again(colour_model, whole := tmp_path / "whole.safetensors", **choice)
-    with pytest.raises(KeyboardInterrupt):
-        again(colour_model, out, **choice, progress=CtrlC("training", 5))
-    known = load_model(teacher).net.memory.state_dict()
-    teacher.unlink()
-    again(colour_model, out, **choice, resume=True)
-    assert weights_of(out) == weights_of(whole)
-    learned = load_model(out).net.memory.state_dict()
-    for name in known:
-        if name.startswith(("teacher.", "students.")):
-            assert torch.equal(known[name], learned[name]) == name.startswith("teacher."), name
-    again(colour_model, tmp_path / "c.safetensors", start=out, steps=1)  # another camera's model begins with weights
-
-
-def test_what_a_teacher_learns_from_is_asked_for_while_a_model_is_made_and_not_when_it_is_adapted(
-    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Stopped or not, with the file gone: the adapted model's teacher is the one that was distilled."""
-    asked: list[Path] = []
-
-    class Known:
-        def __init__(self, path: Path) -> None:
-            asked.append(path)
-
-        def says(self, patches: torch.Tensor) -> torch.Tensor:
-            return torch.ones(len(patches), 512)
-
-    monkeypatch.setattr(students, "Source", Known)
-    options = ["width=2", "dimensions=2", "students=1", "distil=resnet18.safetensors"]
-    choice: dict[str, Any] = {"memory": "students", "memory_options": options, "steps": 9}
-    again(colour_model, whole := tmp_path / "whole.safetensors", **choice)
-    with pytest.raises(KeyboardInterrupt):
-        again(colour_model, out := tmp_path / "a.safetensors", **choice, progress=CtrlC("training", 2))
-    again(colour_model, out, **choice, resume=True)
-    assert weights_of(out) == weights_of(whole)
-    assert asked == [Path("resnet18.safetensors")] * 3
-
-    adapted, stopped = tmp_path / "b.safetensors", tmp_path / "c.safetensors"
-    again(colour_model, adapted, start=out, steps=9)
-    with pytest.raises(KeyboardInterrupt):
-        again(colour_model, stopped, start=out, steps=9, progress=CtrlC("training", 2))
-    again(colour_model, stopped, start=out, steps=9, resume=True)
-    assert len(asked) == 3
-    assert weights_of(stopped) == weights_of(adapted)
-    before, after = (load_model(path).net.memory.state_dict() for path in (out, adapted))
-    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("teacher."))
 
 
 def test_a_full_disk_leaves_nothing(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
