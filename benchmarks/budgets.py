@@ -12,11 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.cues import WithLasting
 from benchmarks.figures import per_day
 from memwatch.config import EventConfig
 from memwatch.events import EventBuilder
 from memwatch.pipeline import run_session
-from memwatch.scoring import LASTS, Calibration, Persistence
+from memwatch.scoring import Calibration
 from memwatch.scoring.calibration import SLOW
 from memwatch.scoring.rate import DAY
 from memwatch.sinks import Sink
@@ -38,16 +39,13 @@ class AtBudget(Sink):
         assert not set(calibration.cues) & set(SLOW), "a slow cue's rarity depends on the budget"
         self.calibration = calibration
         self.alarms = 0
-        self._lasting = Persistence(calibration.lasts)
+        self._lasting = WithLasting(calibration)
         self._builder = EventBuilder(source, EventConfig())
 
     def on_frame(self, frame: Frame, observation: Observation | None) -> None:
         if observation is None:
             return
-        grid = self.calibration.map(observation.cues)
-        if self.calibration.lasts:
-            lasting = self._lasting.push({LASTS: grid}, observation.seconds)[LASTS]
-            grid = self.calibration.with_lasting(grid, lasting)
+        grid = self._lasting(self.calibration.map(observation.cues), observation.seconds)
         value, threshold = float(grid.max()), self.calibration.threshold
         score = replace(observation.score, value=value, threshold=threshold, anomalous=value > threshold)
         events = self._builder.push(replace(observation, score=score))

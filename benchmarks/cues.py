@@ -26,6 +26,19 @@ from memwatch.video import ClipWindow, open_source
 TIMED_FRAMES = 200
 
 
+class WithLasting:
+    """Maps of one clip's frames, in order, together with what has lasted of them, as the detector joins them."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._persistence = Persistence(calibration.lasts)
+
+    def __call__(self, grid: Grid, seconds: float) -> Grid:
+        if not self._calibration.lasts:
+            return grid
+        return self._calibration.with_lasting(grid, self._persistence.push({LASTS: grid}, seconds)[LASTS])
+
+
 class CueSeries(Sink):
     """Keeps, of every frame of a clip, the score, each cue's largest value, and the score without that cue, or without
     all cues of one question."""
@@ -37,7 +50,7 @@ class CueSeries(Sink):
         self.alone: dict[str, list[float]] = {name: [] for name in calibration.cues}
         self._left_out = left_out(calibration)
         self.without: dict[str, list[float]] = {name: [] for name in self._left_out}
-        self._lasting = {name: Persistence(calibration.lasts) for name in self._left_out}
+        self._lasting = {name: WithLasting(calibration) for name in self._left_out}
 
     def on_frame(self, frame: Frame, observation: Observation | None) -> None:
         if observation is None:
@@ -47,10 +60,7 @@ class CueSeries(Sink):
         for name, grid in observation.cues.items():
             self.alone[name].append(float(grid.max()))
         for name, gone in self._left_out.items():
-            grid = map_without(self.calibration, observation.cues, gone)
-            if self.calibration.lasts:
-                lasting = self._lasting[name].push({LASTS: grid}, observation.seconds)[LASTS]
-                grid = self.calibration.with_lasting(grid, lasting)
+            grid = self._lasting[name](map_without(self.calibration, observation.cues, gone), observation.seconds)
             self.without[name].append(float(grid.max()))
 
 
