@@ -51,6 +51,7 @@ WORDS: dict[str, Callable[[float | None, float], str]] = {
     "looks_here": lambda ratio, age: "looks unlike anything seen at this place",
     "place": lambda ratio, age: "is where nothing like it was ever seen",
     "stays": _scene,
+    "whole": lambda ratio, age: "makes the whole picture unlike any seen here",
     "motion": _motion,
     "scene": _scene,
 }

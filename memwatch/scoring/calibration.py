@@ -44,7 +44,7 @@ QUESTIONS = {
 }
 """Cues that answer the same question (how it moves, how it looks, whether it belongs there, if the memory knows it) and
 add up."""
-PLACELESS = ("oddity", *ANSWERS)
+PLACELESS = ("oddity", *ANSWERS, "whole")
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)
 """Cues of the last seconds, not of the moment."""

@@ -124,7 +124,7 @@ class SceneMemory:
         """A frame as this memory sees it; its `novelty` too, if wanted."""
         behind = self.behind(*self.weights(passing.mean))
         rest = passing.mean - behind
-        new = _around_cells(np.square(rest)) * np.float32(passing.settled) if novelty else None
+        new = around_cells(np.square(rest)) * np.float32(passing.settled) if novelty else None
         return SceneView(np.concatenate((passing.now - behind, rest)) * 2, new, passing.settled)
 
     def taught(self, lesson: SceneLesson, anchor: SceneMemory, rate: float | None = None) -> SceneMemory:
@@ -138,11 +138,11 @@ class SceneMemory:
 
     def drift(self, anchor: SceneMemory) -> Grid:
         """How far the mean has gone from the trained one around each cell, (h/8, w/8), of a brightness of 1."""
-        return np.sqrt(_around_cells(np.square(self.mean - anchor.mean)))
+        return np.sqrt(around_cells(np.square(self.mean - anchor.mean)))
 
     def novelty(self, state: State) -> Grid:
         """Mean squared distance of a state to the subspace around each cell, (h/8, w/8)."""
-        return _around_cells(np.square(state - self.behind(*self.weights(state))))
+        return around_cells(np.square(state - self.behind(*self.weights(state))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,8 @@ class SceneReader:
         return Passing(reduced(picture), mean, self._running.settled)
 
 
-def _around_cells(error: State) -> Grid:
+def around_cells(error: State) -> Grid:
+    """A picture's mean (C, h/2, w/2) over the channels and a window around each cell, (h/8, w/8)."""
     error = error.mean(axis=0)
     window = window_size(error.shape[0] * REDUCE) // REDUCE
     cell = CELL // REDUCE

@@ -21,6 +21,7 @@ from memwatch.scoring import (
     MOMENT,
     SLOW,
     STAYS,
+    WHOLE,
     Calibration,
     CueCalibration,
     EventRate,
@@ -114,11 +115,12 @@ def calibrate(
     cues: Sequence[str] | None = None,
 ) -> Calibrated:
     """Fit `model.calibration` on the held-out part of `footage`, the memory frozen as trained, its threshold meant
-    for `per_day` false alarms a day. `cues` are what the score is made of: the answers of a head that knows its scene,
-    or all that a model without one has, unless said."""
+    for `per_day` false alarms a day. `cues` are what the score is made of: the answers of a head that knows its scene
+    and the picture as a whole, or all that a model without one has, unless said."""
     if cues is None:
         remembers = model.config.memory != "none"
-        cues = ANSWERS if model.config.head_scene else [name for name in CUES if name != "memory" or remembers]
+        every = [name for name in CUES if name != "memory" or remembers]
+        cues = (*ANSWERS, WHOLE) if model.config.head_scene else every
     targets = footage.targets(model.config, held=True)
     read = _read(model, footage, scene, targets, set(cues) - set(SLOW), progress)
     progress.done()

@@ -21,6 +21,9 @@ Pixels = NDArray[np.float32]
 
 MOVING = 0.85
 """Share of crops drawn where something moves; the rest anywhere, for the background must be learned too."""
+BUSY = 0.7
+"""Share of moments drawn by how much moves in them; the rest are any, for the empty scene must be known too. Before
+most cameras nothing moves most of the time."""
 BLOCK = 8
 
 
@@ -34,6 +37,14 @@ class Crops:
     batch: int
     side: int
     seed: int
+    busy: NDArray[np.float64] | None = None
+    """(targets,), rising: how much moves at each target, added up; None draws them all alike."""
+
+    def pick(self, rng: np.random.Generator) -> tuple[int, int]:
+        """(recording, target) of a moment, mostly one in which something moves."""
+        if self.busy is not None and self.busy[-1] > 0 and rng.random() < BUSY:
+            return self.targets[int(np.searchsorted(self.busy, rng.random() * self.busy[-1], side="right"))]
+        return self.targets[int(rng.integers(len(self.targets)))]
 
     def draw(self, step: int) -> Pixels:
         """(batch, (T+1)·C, side, side) in [-1, 1]: inputs oldest first, then the target."""
@@ -55,7 +66,7 @@ class Crops:
         return np.concatenate([source.frames[i] for i in source.indices(target, self.config)])
 
     def _sample(self, rng: np.random.Generator) -> Pixels:
-        stack = self.stack(*self.targets[int(rng.integers(len(self.targets)))])
+        stack = self.stack(*self.pick(rng))
         y, x = self.place(stack, rng)
         crop = stack[:, y : y + self.side, x : x + self.side].astype(np.float32)
         # Light drifts: a little gain and offset, the same for all frames of a clip.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
+from math import ceil
 from pathlib import Path
 
 import cv2
@@ -24,10 +26,16 @@ vouch for thresholds that the next day breaks."""
 MIN_TRAINING, MIN_HELD_OUT = 100, 20
 """Clips of frames without which training is refused."""
 SEGMENT_S = 20.0
-"""Long footage is thinned by whole stretches of this length, so that motion stays whole."""
+"""Longest stretch that is kept as one."""
+SKIMMED_S = 10.0
+"""Of footage that is longer than what is kept, stretches of this length spread evenly: motion stays whole, and as many
+hours, lights and crowds as possible are seen."""
 MARK_TOLERANCE = 0.25
 """Share of a mark's distance by which a frame may be early: times of live footage jitter."""
 BYTES = 1_200_000_000
+"""Of pictures that are kept."""
+ASSUMED_FPS = 25.0
+"""Of footage of which every frame is taken."""
 BACKGROUND_FRAMES = 60
 PAIRS = 2000
 """Pairs of frames that are compared to see whether anything moves."""
@@ -85,12 +93,20 @@ class Footage:
     broken: int = 0
     seconds: float = 0.0
     thinned: int = 1
-    """Only every so many-th stretch was kept, for memory's sake."""
+    """One in so many stretches of SKIMMED_S was read, for memory's and time's sake."""
     problems: list[str] = field(default_factory=list)
 
     def targets(self, config: ModelConfig, *, held: bool) -> list[tuple[int, int]]:
         """(recording, target) pairs."""
         return [(n, i) for n, r in enumerate(self.recordings) for i in r.targets(config, held=held)]
+
+    def busy(self, targets: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """How much of the picture moves at each of these (recording, target) pairs, added up: (len(targets),)."""
+        found: dict[int, list[float]] = {}
+        for number in {number for number, _ in targets}:
+            cells = [_coarse(frame) for frame in self.recordings[number].frames]
+            found[number] = [0.0, 0.0, *(_change(*pair) for pair in zip(cells, cells[2:], strict=False))]
+        return np.cumsum([found[number][target] for number, target in targets])
 
     def backgrounds(self, config: ModelConfig) -> list[NDArray[np.float32]]:
         """Each recording's median picture (C, h, w), in levels, from at most BACKGROUND_FRAMES of its clip's frames:
@@ -131,22 +147,25 @@ def read_footage(
     Raises UsageError when there is nothing, or too little, to learn from.
     """
     paths = _clips(sources)
-    footage = Footage([], [path.name for path in paths])
-    budget = BYTES // (config.channels * config.width * config.height)
+    lengths = _lengths(paths, fps)
+    footage = Footage([], [path.name for path in paths], thinned=_thinning(sum(lengths), config))
+    every = SKIMMED_S * footage.thinned
+    frames = BYTES // (config.channels * config.width * config.height)
     progress.start("reading", None)
     kept: list[list[Recording]] = []
-    for path in paths:
-        segments: list[Recording] = []
-        kept.append(segments)
+    before = 0.0
+    for path, length in zip(paths, lengths, strict=True):
+        first, before = -before % every, before + length
+        kept.append([])
+        if footage.thinned > 1 and 0 < length <= first:
+            continue
         with open_source(str(path), fps=fps) as source:
-            for number, segment in enumerate(_segments(source, config, path.name)):
-                if number % footage.thinned == 0:
-                    segments.append(segment)
+            shown = source.skimmed(first, SKIMMED_S, every) if footage.thinned > 1 else source
+            for segment in _segments(shown, config, path.name):
+                kept[-1].append(segment)
                 progress.step(len(segment.frames))
-                if sum(len(r.frames) for clip in kept for r in clip) > budget:
-                    footage.thinned *= 2
-                    kept = [clip[::2] for clip in kept[:-1]] + [segments[::2]]
-                    segments = kept[-1]
+                if sum(len(r.frames) for clip in kept for r in clip) > 2 * frames:  # a header promised less
+                    kept = _halved(kept)
             footage.broken += source.broken
             footage.problems += source.problems
     kept = [clip for clip in kept if clip]
@@ -155,12 +174,36 @@ def read_footage(
         footage.recordings += clip
         footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
     progress.done()
+    if footage.thinned > 1:
+        kept_s, all_s = footage.seconds / 60, sum(lengths) / 60
+        progress.note(f"{kept_s:.0f} of {all_s:.0f} minutes are read, in stretches of {SKIMMED_S:.0f} s spread evenly")
     _check_enough(footage, config, sources, training=0 if unseen else MIN_TRAINING, progress=progress)
     return footage
 
 
 def _clips(sources: Sequence[str]) -> list[Path]:
     return [clip.path for source in sources for clip in find_clips(source, part="train").clips]
+
+
+def _lengths(paths: Sequence[Path], fps: float | None) -> list[float]:
+    """Seconds of each clip, as its header has it; 0 where it says nothing."""
+    lengths = []
+    for path in paths:
+        with open_source(str(path), fps=fps) as source:
+            lengths.append(source.duration_s or 0.0)
+    return lengths
+
+
+def _thinning(seconds: float, config: ModelConfig) -> int:
+    """One in how many stretches of footage of this length there is room for."""
+    frames = seconds / (config.step_s / 2) if config.step_s else seconds * ASSUMED_FPS
+    return max(1, ceil(frames * config.channels * config.width * config.height / BYTES))
+
+
+def _halved(kept: Sequence[Sequence[Recording]]) -> list[list[Recording]]:
+    """Every other of all clips' stretches."""
+    numbers = count()
+    return [[recording for recording in clip if next(numbers) % 2 == 0] for clip in kept]
 
 
 def _segments(source: Iterable[Frame], config: ModelConfig, name: str) -> Iterator[Recording]:
@@ -232,12 +275,14 @@ def _moving(footage: Footage) -> NDArray[np.float64]:
     """The share of the picture that changes from one frame to the next but one, of frames spread over the footage. Less
     than the noise of a sensor is no change, nor is a light that flickers over all of it."""
     pairs = [(r, i) for r in footage.recordings for i in range(2, len(r.frames))]
-    shares = []
-    for recording, index in pairs[:: max(1, len(pairs) // PAIRS)]:
-        now, before = (_coarse(recording.frames[i]) for i in (index, index - 2))
-        change = now - before
-        shares.append(float((np.abs(change - np.median(change)) > CHANGED).mean()))
-    return np.array(shares)
+    some = pairs[:: max(1, len(pairs) // PAIRS)]
+    return np.array([_change(_coarse(r.frames[i - 2]), _coarse(r.frames[i])) for r, i in some])
+
+
+def _change(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
+    """The share of the cells (C, rows, columns) that differ from one frame to another, but for a change of all."""
+    change = now - before
+    return float((np.abs(change - np.median(change)) > CHANGED).mean())
 
 
 def _coarse(frame: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -127,8 +127,7 @@ class PseudoAnomalies:
 
     def _settled(self, rng: np.random.Generator) -> tuple[int, int]:
         """(recording, target) where one can tell what stands from who was passing at first, if a few draws find one."""
-        targets = self.crops.targets
-        drawn = [targets[i] for i in rng.integers(len(targets), size=TRIES)]
+        drawn = [self.crops.pick(rng) for _ in range(TRIES)]
         return next(((number, target) for number, target in drawn if self.scene.settled[number][target]), drawn[0])
 
     def _place(self, number: int, target: int, rng: np.random.Generator, *, anywhere: bool) -> tuple[int, int]:
@@ -168,7 +167,7 @@ class PseudoAnomalies:
         channels = crops.config.channels
         best: tuple[float, Pixels, Pixels] | None = None
         for _ in range(TRIES if place else 1):
-            number, target = crops.targets[int(rng.integers(len(crops.targets)))]
+            number, target = crops.pick(rng)
             y, x = place or self._place(number, target, rng, anywhere=False)
             clip = self._clip(number, target, y, x, speed)
             moving = float(np.abs(clip[-channels:] - clip[-2 * channels : -channels]).mean())

@@ -107,7 +107,8 @@ def train(
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent, earlier = meta["recent"], run.elapsed
     side = schedule.side(config)
-    crops = Crops(clips, config, clips.targets(config, held=False), schedule.batch, side, seed)
+    targets = clips.targets(config, held=False)
+    crops = Crops(clips, config, targets, schedule.batch, side, seed, clips.busy(targets))
     if other and not resume:
         take_fast_step(net, crops, run.state)
     scene = learn_scene(clips)

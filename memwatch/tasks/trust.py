@@ -46,7 +46,8 @@ def trust_in(
     if net.head is None or not net.head.scene:
         return {}
     side = PRESETS["base"].side(model.config)
-    crops = Crops(footage, model.config, footage.targets(model.config, held=True), 16, side, SEED)
+    targets = footage.targets(model.config, held=True)
+    crops = Crops(footage, model.config, targets, 16, side, SEED, footage.busy(targets))
     anomalies = PseudoAnomalies(crops, footage.backgrounds(model.config), scene)
     odd: dict[str, list[float]] = {}
     normal: dict[str, list[float]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +25,7 @@ class FrameSource(ABC):
         self.name = name
         self.fps: float | None = None
         self.length: int | None = None
+        self.duration_s: float | None = None
         self.size: tuple[int, int] | None = None
         self.kind = ""
         self.codec: str | None = None
@@ -34,6 +36,15 @@ class FrameSource(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]:
+        """Stretches of `stretch_s`, one every `every_s` seconds from `first_s` on, each begun by a gap. Recordings
+        don't decode what lies between."""
+        last = None
+        for frame in self:
+            if (stretch := stretch_of(frame.seconds, first_s, stretch_s, every_s)) is not None:
+                yield replace(frame, gap=frame.gap or stretch != last)
+                last = stretch
 
     def __enter__(self) -> Self:
         return self
@@ -61,3 +72,10 @@ def check_size(width: int, height: int, what: str) -> None:
             f"{what}: the picture is {width}x{height} pixels, too small to watch",
             f"give footage of at least {MIN_SIDE}x{MIN_SIDE} pixels",
         )
+
+
+def stretch_of(seconds: float, first_s: float, stretch_s: float, every_s: float) -> int | None:
+    """Which stretch of `FrameSource.skimmed` a moment lies in, counted from 0; None for one that is left out."""
+    since = seconds - first_s + 1e-6
+    stretch = int(since // every_s)
+    return stretch if since >= 0 and since < stretch * every_s + stretch_s else None

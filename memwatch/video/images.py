@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from memwatch.errors import SourceError
 from memwatch.types import Frame, Image
-from memwatch.video.base import FrameSource, check_size
+from memwatch.video.base import FrameSource, check_size, stretch_of
 from memwatch.video.listing import images_in, is_video, visible
 from memwatch.video.quiet import decoder_errors
 
@@ -53,6 +53,7 @@ class ImageSource(FrameSource):
         self.fps = fps or DEFAULT_FPS
         self.paths = [path] if path.is_file() else images_in(path)
         self.length = len(self.paths)
+        self.duration_s = self.length / self.fps
         self.bits: int | None = None
         """Bit depth judged from the first frame."""
         if not self.paths:
@@ -61,14 +62,22 @@ class ImageSource(FrameSource):
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises SourceError if frames differ in size, are too small, or if not one decodes."""
+        return self._pictures(lambda seconds: 0)
+
+    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]:
+        return self._pictures(lambda seconds: stretch_of(seconds, first_s, stretch_s, every_s))
+
+    def _pictures(self, stretch: Callable[[float], int | None]) -> Iterator[Frame]:
+        """The pictures that lie in a stretch."""
         self._forget_troubles()
         self.bits, self.size = None, None
-        start = self.paths[0].stat().st_mtime
+        start, last = self.paths[0].stat().st_mtime, stretch(0.0)
         for index, path in enumerate(self.paths):
-            image = self._read(path)
-            if image is not None:
-                seconds = index / float(self.fps or DEFAULT_FPS)
-                yield Frame(self.name, index, start + seconds, seconds, image)
+            seconds = index / float(self.fps or DEFAULT_FPS)
+            if (number := stretch(seconds)) is None or (image := self._read(path)) is None:
+                continue
+            yield Frame(self.name, index, start + seconds, seconds, image, gap=number != last)
+            last = number
         if self.size is None:
             raise SourceError(
                 f"{self.path}: not one of its {len(self.paths)} images decodes ({self.problems[0]})",

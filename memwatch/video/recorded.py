@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +22,8 @@ from memwatch.video.base import FrameSource, check_size
 
 _TEXT = frozenset({"ansi", "bintext", "idf", "xbin"})
 """Text files that the library would gladly draw as pictures."""
+SEEK_BACK_S = (0.0, 2.0, 10.0, 60.0)
+"""So far before a moment a search for it begins, if what was asked for was passed."""
 
 
 class ToBgr:
@@ -67,6 +71,14 @@ class RecordedSource(FrameSource):
         self.close()
         self._forget_troubles()
         self._frames = self._read()
+        return self._frames
+
+    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]:
+        if self.duration_s is None:  # nothing to seek by
+            return super().skimmed(first_s, stretch_s, every_s)
+        self.close()
+        self._forget_troubles()
+        self._frames = self._skim(np.arange(first_s, self.duration_s, every_s), stretch_s)
         return self._frames
 
     def close(self) -> None:
@@ -123,17 +135,37 @@ class RecordedSource(FrameSource):
                 if decoded is None:
                     index += 1
                     continue
-                image = to_bgr(decoded)
-                size = (image.shape[1], image.shape[0])
-                check_size(*size, str(self.path))
-                seconds = times.of(decoded)
-                resized = times.count > 1 and self.size != size
-                if resized:
-                    self._note(f"the picture's size changes to {size[0]}x{size[1]} at {seconds:.2f} s")
-                self.size = size
-                yield Frame(self.name, index, self._start + seconds, seconds, image, resized)
+                yield self._frame(to_bgr(decoded), index, times.of(decoded), first=times.count == 1)
                 index += 1
             self._conclude(times)
+
+    def _skim(self, starts: Iterable[float], stretch_s: float) -> Generator[Frame, None, None]:
+        with self._open() as container:
+            stream = self._video(container)
+            zero = float((stream.start_time or 0) * stream.time_base)
+            times, to_bgr = _Times(self.fps, zero), ToBgr()
+            for start in starts:
+                gap = True
+                for decoded in self._decode_from(container, stream, start + zero):
+                    if decoded.time - zero >= start + stretch_s - 1e-6:
+                        break
+                    seconds = times.of(decoded)
+                    index = round(seconds * self.fps) if self.fps else times.count - 1
+                    frame = self._frame(to_bgr(decoded), index, seconds, first=times.count == 1)
+                    yield replace(frame, gap=frame.gap or gap)
+                    gap = False
+                if self.partial:
+                    break
+            self._check_any(times)
+
+    def _frame(self, image: Image, index: int, seconds: float, *, first: bool) -> Frame:
+        size = (image.shape[1], image.shape[0])
+        check_size(*size, str(self.path))
+        resized = not first and self.size != size
+        if resized:
+            self._note(f"the picture's size changes to {size[0]}x{size[1]} at {seconds:.2f} s")
+        self.size = size
+        return Frame(self.name, index, self._start + seconds, seconds, image, resized)
 
     def _decode(self, container: Any, stream: Any) -> Iterator[VideoFrame | None]:
         """Frames in order of display, and None for each packet that does not decode."""
@@ -155,9 +187,27 @@ class RecordedSource(FrameSource):
                 self._note(f"a frame does not decode{where}")
                 yield None
 
-    def _conclude(self, times: _Times) -> None:
+    def _decode_from(self, container: Any, stream: Any, stamp: float) -> Iterator[VideoFrame]:
+        """Frames from a time stamp on. Some containers land behind what they are asked for: then from further back."""
+        for back in SEEK_BACK_S:
+            try:
+                container.seek(round(max(0.0, stamp - back) * av.time_base))
+            except (av.error.FFmpegError, OSError) as error:
+                self.partial = True
+                self._note(f"cannot be searched ({error.strerror})")
+                return
+            frames = (frame for frame in self._decode(container, stream) if frame and frame.time is not None)
+            first = next(frames, None)
+            if first is not None and (first.time <= stamp + 1e-6 or back == SEEK_BACK_S[-1]):
+                yield from (frame for frame in chain((first,), frames) if frame.time >= stamp - 1e-6)
+                return
+
+    def _check_any(self, times: _Times) -> None:
         if not times.count:
             raise SourceError(f"{self.path}: not one frame decodes", "the file is damaged; copy it again")
+
+    def _conclude(self, times: _Times) -> None:
+        self._check_any(times)
         for problem in times.problems:
             self._note(problem)
         if self.duration_s is not None and times.end < self.duration_s - self._forgiven_s():
@@ -171,9 +221,9 @@ class RecordedSource(FrameSource):
 class _Times:
     """Seconds since the first frame, from timestamps; never falling."""
 
-    def __init__(self, fps: float | None) -> None:
+    def __init__(self, fps: float | None, first: float | None = None) -> None:
         self._step = 1 / fps if fps else 0.04
-        self._first: float | None = None
+        self._first = first
         self.last = self.end = 0.0
         self.count = 0
         self.problems: list[str] = []

@@ -31,6 +31,8 @@ class Source(Protocol):
     fps: float | None
     length: int | None
     """Frames, a hint that may be wrong."""
+    duration_s: float | None
+    """Seconds of a recording, as its header promises them; None where it does not, and of a live source."""
     size: tuple[int, int] | None
     """(width, height) of the first picture, a hint."""
     broken: int
@@ -41,6 +43,7 @@ class Source(Protocol):
     """Stopped before its end because the rest could not be read."""
 
     def __iter__(self) -> Iterator[Frame]: ...
+    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

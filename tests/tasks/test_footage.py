@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError
-from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, _segments, read_footage, shares
+from memwatch.tasks import footage as reading
+from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, SKIMMED_S, _segments, read_footage, shares
 from memwatch.tasks.presets import model_config
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.train import train
@@ -124,3 +125,45 @@ def test_a_camera_that_never_stands_still_is_told_of_before_the_training(tmp_pat
     progress.notes.clear()
     read_footage([str(folder(tmp_path / "calm", film(200)))], config, fps=10, progress=progress)
     assert progress.notes == []
+
+
+def test_footage_longer_than_there_is_room_for_is_skimmed_evenly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the border of two clips as within one."""
+    config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
+    clips = [folder(tmp_path / name, film(600)) for name in ("monday", "tuesday")]
+    monkeypatch.setattr(reading, "BYTES", 400 * config.channels * config.width * config.height)
+    progress = Recorder()
+    read = read_footage([str(clip) for clip in clips], config, fps=10, progress=progress)
+    assert read.thinned == 3
+    assert [(r.name, round(r.times[0]), len(r.times)) for r in read.recordings] == [
+        ("monday", 0, 100),
+        ("monday", 30, 100),
+        ("tuesday", 0, 100),
+        ("tuesday", 30, 100),
+    ]
+    assert progress.notes == [f"1 of 2 minutes are read, in stretches of {SKIMMED_S:.0f} s spread evenly"]
+
+
+def test_a_header_that_promises_too_little_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
+    clip = folder(tmp_path / "monday", film(1500))
+    monkeypatch.setattr(reading, "BYTES", 300 * config.channels * config.width * config.height)
+    monkeypatch.setattr(reading, "_lengths", lambda paths, fps: [0.0])
+    read = read_footage([str(clip)], config, fps=10, progress=Recorder())
+    assert 300 <= sum(len(r.frames) for r in read.recordings) <= 800
+
+
+def test_moments_are_weighed_by_what_moves_in_them(tmp_path: Path) -> None:
+    config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
+    shown = folder(tmp_path / "night", [*film(1) * 200, *film(100)])
+    read = read_footage([str(shown)], config, fps=10, progress=Recorder())
+    targets = read.targets(config, held=False)
+    weights = np.diff(read.busy(targets), prepend=0.0)
+    still = np.array([30 < 200 * number + index < 195 for number, index in targets])
+    moving = np.array([200 * number + index > 205 for number, index in targets])
+    assert weights[still].max() == 0
+    assert weights[moving].min() > 0

@@ -213,3 +213,25 @@ def test_redaction_hides_secrets_in_queries_and_keeps_the_rest() -> None:
     assert redact("rtsp://cam:554/a") == "rtsp://cam:554/a"
     assert redact("http://host/@user/clip") == "http://host/@user/clip"
     assert redact("clips/a@b.mp4") == "clips/a@b.mp4"
+
+
+@pytest.mark.parametrize("kind", ["mp4", "avi", "mkv", "ts", "h264", "png"])
+def test_a_skimmed_recording_shows_stretches_at_their_own_times(tmp_path: Path, kind: str) -> None:
+    """The same pictures, times and numbers as a reading of all of it has there."""
+    if kind == "png":
+        text = _folder(tmp_path / "frames", *FOLDERS["png"])
+    else:
+        container = {"ts": "mpegts", "h264": "h264"}.get(kind)
+        pictures = [draw(i) for i in range(COUNT)]
+        text = str(write_video(tmp_path / f"clip.{kind}", pictures, **({"container": container} if container else {})))
+    with open_source(text) as source:
+        whole = {frame.index: frame for frame in source}
+        rate = source.fps or 10.0
+        skimmed = list(source.skimmed(4 / rate, 3 / rate, 8 / rate))
+    assert [frame.index for frame in skimmed] == [4, 5, 6, 12, 13, 14, 20, 21, 22]
+    assert [frame.gap for frame in skimmed] == [True, False, False] * 3
+    for frame in skimmed:
+        assert frame.seconds == pytest.approx(whole[frame.index].seconds, abs=1e-6)
+        # Where AVI's index leads, H.264 may begin between two whole pictures.
+        off = np.abs(frame.image.astype(int) - whole[frame.index].image).mean()
+        assert off == 0 or (kind == "avi" and off < 4)
