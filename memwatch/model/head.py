@@ -48,6 +48,7 @@ class OddityHead(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = channels
+        self.folded = False
         self.scene = scene
         self.grid = grid
         sizes = [(2 * frames - 1) * channels, width, 2 * width, 4 * width]
@@ -67,8 +68,7 @@ class OddityHead(nn.Module):
     def forward(self, clips: Tensor, rest: Tensor | None = None, at: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """`rest` (B, 2C, h/2, w/2): how the target and the mean of the last second differ from the scene behind.
         `at`: each clip's top left cell where clips are crops of the picture; None for whole pictures."""
-        changes = clips[:, self.channels :] - clips[:, : -self.channels]
-        shared = self.stages[:SHARED](torch.cat((clips, changes), dim=1))
+        shared = self.stages[:SHARED](clips if self.folded else self._with_changes(clips))
         figure: Tensor = self.logit(self.stages[SHARED:](shared))
         if not self.scene:
             return figure
@@ -78,6 +78,23 @@ class OddityHead(nn.Module):
             known.append(self._places(shared, at))
         here = self.here(torch.cat(known, dim=1))
         return torch.cat((figure, self.here_logit(here)), dim=1)
+
+    def fold_changes(self) -> None:
+        """Let the first convolution take the frames alone, once nothing is to be trained any more: a change is the
+        difference of two frames, so its weights are added to those of the one and taken from those of the other."""
+        first, channels = self.stages[0], self.channels
+        assert isinstance(first, nn.Conv2d)
+        inputs = (first.in_channels + channels) // 2
+        seen, changes = first.weight.detach().split([inputs, first.in_channels - inputs], dim=1)
+        nothing = changes.new_zeros(first.out_channels, channels, *first.weight.shape[2:])
+        first.weight = nn.Parameter(
+            seen + torch.cat((nothing, changes), dim=1) - torch.cat((changes, nothing), dim=1), requires_grad=False
+        )
+        first.in_channels = inputs
+        self.folded = True
+
+    def _with_changes(self, clips: Tensor) -> Tensor:
+        return torch.cat((clips, clips[:, self.channels :] - clips[:, : -self.channels]), dim=1)
 
     @torch.inference_mode()
     def answers(

@@ -17,7 +17,8 @@ from memwatch.types import Clip, Prediction, State
 
 
 class TorchRuntime:
-    """Predicts in evaluation mode, batch norms folded into the convolutions before them."""
+    """Predicts in evaluation mode: batch norms are folded into the convolutions before them, the head's view of changes
+    into its first."""
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
         if threads:
@@ -26,6 +27,8 @@ class TorchRuntime:
         self._start: State = dict(model.state)
         net = copy.deepcopy(model.net).eval().requires_grad_(False)
         _fold_batch_norms(net)
+        if net.head:
+            net.head.fold_changes()
         self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def new_state(self) -> State:

@@ -21,9 +21,9 @@ def regularity_error(error: NDArray[np.float32]) -> float:
     """E of MNAD (Park et al. 2020, eq. 14; the authors' code takes the squared error per pixel and channel):
     Σ w e with w = (1 - exp(-e)) / Σ (1 - exp(-e)). An error-weighted mean, led by the worst patch; 0 for none.
     """
-    weight = -np.expm1(-error.astype(np.float64))
-    total = float(weight.sum())
-    return float((weight * error).sum() / total) if total > 0 else 0.0
+    weight = -np.expm1(-error)
+    total = float(weight.sum(dtype=np.float64))
+    return float((weight * error).sum(dtype=np.float64) / total) if total > 0 else 0.0
 
 
 def psnr(error: NDArray[np.float32]) -> float:

@@ -21,7 +21,7 @@ Pixels = NDArray[np.float32]
 
 MOVING = 0.85
 """Share of crops drawn where something moves; the rest anywhere, for the background must be learned too."""
-BUSY = 0.7
+BUSY = 0.4
 """Share of moments drawn by how much moves in them; the rest are any, for the empty scene must be known too. Before
 most cameras nothing moves most of the time."""
 BLOCK = 8
