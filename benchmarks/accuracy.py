@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import baselines
-from benchmarks.budgets import kept_budgets
+from benchmarks.budgets import found_at, kept_budgets
 from benchmarks.cues import cue_rows, false_alarms
 from benchmarks.page import page
 from benchmarks.results import Job, Record, code_id, done, key_of, measure, publish
@@ -99,6 +99,12 @@ def _model_jobs(scene: Scene, path: Path, test: str, *, unseen: bool) -> list[Jo
         _evaluation(scene, path, test, name="model"),
         Job(scene.name, "cues", key_of(test, *about), lambda: cue_rows(load(path), labelled_clips(scene)), path.stem),
     ]
+    todo.append(
+        Job(
+            scene.name, "thresholds", key_of(test, *about, code_id(["benchmarks/budgets.py"])),
+            lambda: {"budgets": found_at(load(path), labelled_clips(scene))}, path.stem,
+        )
+    )  # fmt: skip
     if unseen and scene.unseen:
         paths = [str(p) for p in scene.unseen]
         key = key_of(*map(footage_id, scene.unseen), *about)

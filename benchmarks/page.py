@@ -47,6 +47,10 @@ BUDGETS = """\
 Each model calibrated anew on one such piece of footage, its memory kept as trained, and counted on the others: of
 budgets that so short a time can tell, and of the default, how many alarms were due and how many came."""
 
+THRESHOLDS = """\
+The test clips at the thresholds of other budgets, the memory kept as trained, judged frame by frame. Delays count from
+a segment's first frame, of which a clip's first eight have no score yet, and from the first that has one."""
+
 
 @dataclass(slots=True)
 class Row:
@@ -82,7 +86,7 @@ def page(records: Sequence[Record], *, command: str) -> str:
     if "ped2" in names:
         parts.append(_targets_table(targets(records)))
     parts.append(_beaten(records, names))
-    parts += [_alarms(records), _budgets(records)]
+    parts += [_thresholds(records), _alarms(records), _budgets(records)]
     parts += [_scene(name, [r for r in records if r["scene"] == name]) for name in names]
     parts.append(_foot(records))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -248,6 +252,26 @@ def _budgets(records: Sequence[Record]) -> str:
         "alarms", "of the budget (95 % interval)",
     ]  # fmt: skip
     return "\n\n".join(["### Budgets that half an hour can tell", BUDGETS, table(head, lines)]) if lines else ""
+
+
+def _thresholds(records: Sequence[Record]) -> str:
+    """By budget, the mean over a scene's seeds."""
+    lines = []
+    for name in dict.fromkeys(record["scene"] for record in records):
+        found = [r["figures"]["budgets"] for r in records if r["job"] == "thresholds" and r["scene"] == name]
+        for seeds in zip(*found, strict=True):
+            row = Row(name, list(seeds))
+            over = [str(_number(row.mean(f"over.{SLOW_CYCLIST}"), 2))] if name == "ped2" else ["–"]
+            lines.append([
+                name, f"{row.mean('budget'):g}", spread(row.numbers("threshold"), 1),
+                spread(row.numbers("segments_found"), 2), spread(row.numbers("median_delay_s"), 1),
+                spread(row.numbers("median_delay_scored_s"), 1), *over, spread(row.numbers("false_alarms"), 1),
+            ])  # fmt: skip
+    head = [
+        "scene", "budget a day", "threshold", "segments found", "median delay, s", "from the first scored frame",
+        "clip 10's frames over", "false alarms in the test clips",
+    ]  # fmt: skip
+    return "\n\n".join(["## What a budget finds", THRESHOLDS, table(head, lines)]) if lines else ""
 
 
 def _beaten(records: Sequence[Record], names: Iterable[str]) -> str:

@@ -85,7 +85,8 @@ class OddityHead(nn.Module):
         first, channels = self.stages[0], self.channels
         assert isinstance(first, nn.Conv2d)
         inputs = (first.in_channels + channels) // 2
-        seen, changes = first.weight.detach().split([inputs, first.in_channels - inputs], dim=1)
+        weight = first.weight.detach()
+        seen, changes = weight[:, :inputs], weight[:, inputs:]
         nothing = changes.new_zeros(first.out_channels, channels, *first.weight.shape[2:])
         first.weight = nn.Parameter(
             seen + torch.cat((nothing, changes), dim=1) - torch.cat((changes, nothing), dim=1), requires_grad=False

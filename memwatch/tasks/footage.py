@@ -32,8 +32,8 @@ SKIMMED_S = 10.0
 hours, lights and crowds as possible are seen."""
 MARK_TOLERANCE = 0.25
 """Share of a mark's distance by which a frame may be early: times of live footage jitter."""
-BYTES = 1_200_000_000
-"""Of pictures that are kept."""
+BYTES = 2_200_000_000
+"""Of pictures that are kept: half an hour in colour, an hour and a half in gray."""
 ASSUMED_FPS = 25.0
 """Of footage of which every frame is taken."""
 BACKGROUND_FRAMES = 60

@@ -6,13 +6,15 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import budgets
-from benchmarks.budgets import AtBudget, kept_budgets
+from benchmarks.budgets import AtBudget, found_at, kept_budgets
 from benchmarks.cues import false_alarms
+from benchmarks.scenes import LabelledClip
 from memwatch.pipeline import run_session
-from memwatch.scoring import Calibration
+from memwatch.scoring import Calibration, EventRate
 from memwatch.scoring.calibration import SLOW
 from memwatch.tasks.session import Loaded, load
 from memwatch.video import open_source
@@ -29,7 +31,7 @@ def counted(loaded: Loaded, path: Path, calibration: Calibration) -> int:
     sink = AtBudget("odd", calibration)
     with open_source(str(path)) as source:
         run_session(source, loaded.detector(learn=True), sinks=(sink,))
-    return sink.alarms
+    return len(sink.alarms)
 
 
 def test_a_budget_counts_the_alarms_that_a_model_of_that_budget_raises(gray_model: Trained, odd: Path) -> None:
@@ -56,3 +58,25 @@ def test_the_model_is_calibrated_on_one_piece_and_counted_on_the_others(
     assert rows[0]["due"] == pytest.approx(found["seconds"] / 86400)
     assert all(one["threshold"] > other["threshold"] for one, other in pairwise(rows))
     assert all(row["low"] <= row["per_day"] <= row["high"] for row in rows)
+
+
+def test_a_labelled_clip_is_judged_at_the_threshold_of_each_budget(gray_model: Trained, odd: Path) -> None:
+    """A lower threshold finds as much and sooner; at one that nothing reaches nothing is found."""
+    loaded = load(gray_model.path)
+    quick = {name: cue for name, cue in loaded.calibration.cues.items() if name not in SLOW}
+    rates = {name: rate for name, rate in loaded.calibration.rates.items() if name not in SLOW}
+    loaded = replace(loaded, calibration=replace(loaded.calibration, cues=quick, rates=rates).at(1.0))
+    labels = np.zeros(80, dtype=bool)
+    labels[30:45] = True
+    clip = LabelledClip("odd", odd, 80, labels, None, {"patch": labels})
+    high, low = found_at(loaded, [clip], (1.0, 1000.0))
+    assert low["segments_found"] == 1
+    assert low["threshold"] < high["threshold"]
+    assert 0 < low["median_delay_s"] < 1.0
+    assert high["over"]["patch"] <= low["over"]["patch"] <= 1
+    none = replace(
+        loaded, calibration=replace(loaded.calibration, rates=dict.fromkeys(rates, EventRate(1e6, 1, 1, 0, 1)))
+    )
+    (nothing,) = found_at(none, [clip], (1.0,))
+    assert nothing["segments_found"] == 0
+    assert nothing["median_delay_s"] is None
