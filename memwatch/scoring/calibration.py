@@ -40,10 +40,11 @@ QUESTIONS = {
     "movement": ("prediction", "oddity", "motion", "moves", "moves_here"),
     "looks": ("looks", "looks_here"),
     "place": ("place", "stays"),
+    "whole": ("whole",),
     "memory": ("memory",),
 }
-"""Cues that answer the same question (how it moves, how it looks, whether it belongs there, if the memory knows it) and
-add up."""
+"""Cues that answer the same question (how it moves, how it looks, whether it belongs there, if the scene as a whole is
+known, if the memory knows it) and add up."""
 PLACELESS = ("oddity", *ANSWERS, "whole")
 """Cues that are not compared with what is usual at the place: the head has learned that already."""
 SLOW = ("scene",)

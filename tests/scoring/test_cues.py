@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from memwatch.scoring import CUES, RunningScene, SceneMemory, SceneReader, read_cues, squared_error
+from memwatch.scoring.cues import whole
 from memwatch.types import ANSWERS, Clip, Prediction
 from tests import tiny
 
@@ -48,7 +49,8 @@ def scene_of(clip: Clip) -> SceneMemory:
 
 
 def test_only_the_named_cues_are_read() -> None:
-    clip = tiny.noise_clip(SETTINGS, 1)
+    rest = np.zeros((2 * SETTINGS.channels, SETTINGS.height // 2, SETTINGS.width // 2), np.float32)
+    clip = replace(tiny.noise_clip(SETTINGS, 1), scene=rest)
     for name in CUES:
         prediction = answered(clip, len(ANSWERS) if name in ANSWERS else 1)
         error = squared_error(prediction.frame, clip.target)
@@ -121,3 +123,18 @@ def test_the_scene_cue_notices_what_stays_and_hardly_what_passes() -> None:
     assert float(staying.max()) > 8 * float(passing.max())
     assert float(gone.max()) < float(passing.max())
     assert before < 1e-6
+
+
+def test_the_whole_is_one_number_put_where_most_of_it_lies() -> None:
+    """A hand-worked picture: 0.2 brighter in a quarter of it, 0.04 times a quarter in the mean; by the window's blur a
+    little of that at the quarter's border."""
+    rest = np.zeros((1, 32, 48), np.float32)
+    rest[:, :16, :24] = 0.2
+    grid = whole(rest)
+    assert grid.shape == (8, 12)
+    assert grid.max() == pytest.approx(0.01, rel=0.02)
+    assert np.unravel_index(grid.argmax(), grid.shape) < (4, 6)
+    assert grid[5:, 7:].max() == 0
+    assert whole(np.zeros_like(rest)).max() == 0
+    # Light that is a little off everywhere counts as much as a thing that is far off somewhere.
+    assert whole(np.full_like(rest, 0.1)).max() == pytest.approx(0.01, rel=1e-4)
