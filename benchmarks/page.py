@@ -196,7 +196,10 @@ def _kinds(name: str, records: Sequence[Record], found: Sequence[Row]) -> list[s
     costs = _grouped_numbers(records, "cues", "cue_ms")
     said = [", ".join(f"{cue} {spread(ms, 1)}" for cue, ms in costs.items())]
     spent = f"Without a cue a frame takes less by (ms; the network left as it is): {said[0]}." if costs else ""
-    return [note, table(["method", *kinds], body), *([spent] if spent else [])]
+    live = _row(records, "cues").numbers("live_ms")
+    rate = 1000 * len(live) / sum(live) if live else 0.0
+    pace = f"Frame by frame, as a camera is watched: {spread(live, 1)} ms, {rate:.0f} frames/s."
+    return [note, table(["method", *kinds], body), *([spent] if spent else []), *([pace] if live else [])]
 
 
 def _alarms(records: Sequence[Record]) -> str:

@@ -25,7 +25,7 @@ FPS = 10.0
 TRAIN_SEED, TEST_SEED, UNSEEN_SEED = 20, 21, 30
 TRAIN_SECONDS = 1800.0
 """Half an hour: what the README asks of a user as a start."""
-PIECE_MINUTES = 30.0
+PIECE_MINUTES = 15.0
 """Unseen footage is drawn in clips of this length, each with a seed of its own; the last may be shorter."""
 
 

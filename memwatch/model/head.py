@@ -68,16 +68,29 @@ class OddityHead(nn.Module):
     def forward(self, clips: Tensor, rest: Tensor | None = None, at: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """`rest` (B, 2C, h/2, w/2): how the target and the mean of the last second differ from the scene behind.
         `at`: each clip's top left cell where clips are crops of the picture; None for whole pictures."""
-        shared = self.stages[:SHARED](clips if self.folded else self._with_changes(clips))
-        figure: Tensor = self.logit(self.stages[SHARED:](shared))
+        shared = self.shared(clips)
         if not self.scene:
-            return figure
+            return self.figure(shared)
         assert rest is not None, "this head wants to know the scene"
+        return torch.cat((self.figure(shared), self.placed(shared, rest, at)), dim=1)
+
+    def shared(self, clips: Tensor) -> Tensor:
+        """What all answers are made of, (B, 4·width, h/8, w/8)."""
+        seen: Tensor = self.stages[:SHARED](clips if self.folded else self._with_changes(clips))
+        return seen
+
+    def figure(self, shared: Tensor) -> Tensor:
+        """The logits of FIGURE_ANSWERS, or of the one answer of a head that does not know the scene."""
+        logits: Tensor = self.logit(self.stages[SHARED:](shared))
+        return logits
+
+    def placed(self, shared: Tensor, rest: Tensor, at: Sequence[tuple[int, int]] | None = None) -> Tensor:
+        """The logits of SCENE_ANSWERS."""
         known = [shared, self.around(rest)]
         if self.places.numel():
             known.append(self._places(shared, at))
-        here = self.here(torch.cat(known, dim=1))
-        return torch.cat((figure, self.here_logit(here)), dim=1)
+        logits: Tensor = self.here_logit(self.here(torch.cat(known, dim=1)))
+        return logits
 
     def fold_changes(self) -> None:
         """Let the first convolution take the frames alone, once nothing is to be trained any more: a change is the

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
-from memwatch.model import Features, Model, Read
+from memwatch.model import Features, Model, OddityHead, Read
 from memwatch.types import Clip, Prediction, State
 
 
@@ -20,9 +22,7 @@ class TorchRuntime:
     """Predicts in evaluation mode: batch norms are folded into the convolutions before them, the head's view of changes
     into its first."""
 
-    def __init__(self, model: Model, *, threads: int | None = None) -> None:
-        if threads:
-            torch.set_num_threads(threads)
+    def __init__(self, model: Model) -> None:
         self.config = model.config
         self._start: State = dict(model.state)
         net = copy.deepcopy(model.net).eval().requires_grad_(False)
@@ -30,6 +30,10 @@ class TorchRuntime:
         if net.head:
             net.head.fold_changes()
         self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # The head beside the predictor, each on half of the threads: their convolutions are too small to be shared out.
+        threads = torch.get_num_threads()
+        self._share = max(1, threads // 2)
+        self._head = ThreadPoolExecutor(threads, "head") if net.head and threads > 1 else None
 
     def new_state(self) -> State:
         """The memory as trained."""
@@ -39,7 +43,8 @@ class TorchRuntime:
         """Predict each clip's target with the memory in the state beside it; states stay as they are."""
         net = self._net
         whole = torch.from_numpy(np.stack([np.concatenate((clip.inputs, clip.target)) for clip in clips]))
-        with torch.inference_mode():
+        answer = self._ask(clips, whole)
+        with torch.inference_mode(), _threads(self._share if answer else torch.get_num_threads()):
             features = net.features(whole)
             reads: list[Read] = []
             done = 0
@@ -51,7 +56,7 @@ class TorchRuntime:
             skips = [torch.cat(some) for some in zip(*(read.skips for read in reads), strict=True)]
             frames = net.decoder(torch.cat([read.decoder_input for read in reads]), skips)
             distance = torch.cat([read.distance for read in reads])
-            oddity = self._oddity(clips, whole)
+            oddity = answer() if answer else None
         return [
             Prediction(
                 frame=frames[i].contiguous().numpy(),
@@ -62,14 +67,32 @@ class TorchRuntime:
             for i in range(len(clips))
         ]
 
-    def _oddity(self, clips: Sequence[Clip], whole: Tensor) -> Tensor | None:
-        head = self._net.head
+    def _ask(self, clips: Sequence[Clip], whole: Tensor) -> Callable[[], Tensor] | None:
+        """Begin what the head says of whole clips; what is returned ends it. None where it says nothing: without one,
+        or where it wants to know a scene that nobody tells."""
+        head: OddityHead | None = self._net.head
+        share, begin = self._share, self._head.submit if self._head else _at_once
         scenes = [clip.scene for clip in clips if clip.scene is not None]
         if head is None or (head.scene and len(scenes) < len(clips)):
             return None
-        given = whole.contiguous(memory_format=torch.channels_last)
-        logits: Tensor = head(given, torch.from_numpy(np.stack(scenes)) if head.scene else None)
-        return logits
+
+        def shared() -> Tensor:
+            with torch.inference_mode(), _threads(share):
+                return head.shared(whole.contiguous(memory_format=torch.channels_last))
+
+        def figure() -> Tensor:
+            with torch.inference_mode(), _threads(share):
+                return head.figure(first.result())
+
+        def answer() -> Tensor:
+            if not head.scene:
+                return second.result()
+            placed = head.placed(first.result(), torch.from_numpy(np.stack(scenes)))
+            return torch.cat((second.result(), placed), dim=1)
+
+        first = begin(shared)
+        second = begin(figure)  # waits for what was submitted before it, so that none waits for ever
+        return answer
 
     def similarity(self, query: Tensor, state: State) -> NDArray[np.float32]:
         """Cosine of each place of a prediction's query and each memory item, (M, h', w'); M is 0 without a memory."""
@@ -97,6 +120,23 @@ class TorchRuntime:
         return taught
 
 
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads for what the calling thread does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _at_once(call: Callable[[], Tensor]) -> Future[Tensor]:
+    done: Future[Tensor] = Future()
+    done.set_result(call())
+    return done
+
+
 def _part(features: Features, first: int, last: int) -> Features:
     """Those of some clips of a batch."""
     judged = None if features.judged is None else features.judged[first:last]
@@ -109,6 +149,8 @@ def _fold_batch_norms(module: nn.Module) -> None:
     if not isinstance(module, nn.Sequential):
         return
     for i, (first, second) in enumerate(pairwise(module)):
+        if isinstance(second, nn.ReLU):
+            second.inplace = True  # nobody else sees what the module before it made
         if not isinstance(second, nn.BatchNorm2d):
             continue
         if isinstance(first, nn.ConvTranspose2d):
