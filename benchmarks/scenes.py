@@ -24,7 +24,8 @@ from samples.draw import SCENES, SIZE, render, truth, write_clip
 FPS = 10.0
 TRAIN_SEED, TEST_SEED, UNSEEN_SEED = 20, 21, 30
 TRAIN_SECONDS = {"walkway": 240.0, "indoor": 1800.0, "yard": 1800.0}
-"""Half an hour is what the README asks of a user as a start; of the walkway four minutes, to see what too little does."""
+"""Half an hour is what the README asks of a user as a start; of the walkway four minutes, to see what too little
+does."""
 PIECE_MINUTES = 15.0
 """Unseen footage is drawn in clips of this length, each with a seed of its own; the last may be shorter."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,29 @@ def test_folded_batch_norms_give_the_evaluated_network(changes: dict[str, object
         assert (prediction.oddity is None) == (odd is None)
         if odd is not None and prediction.oddity is not None:
             np.testing.assert_allclose(prediction.oddity, odd[i], **CLOSE)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_cameras_on_threads_of_their_own_get_the_same_numbers(threads: int) -> None:
+    """The head answers beside the predictor, on threads that cameras share; whoever asks keeps his number of them."""
+    settings = tiny.config(head_scene=True, head_place=3)
+    net = tiny.network(settings, seed=4)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        runtime = open_runtime(Model(net, net.memory.new_state()))
+        rest = np.zeros((2 * settings.channels, settings.height // 2, settings.width // 2), np.float32)
+        clips = [replace(tiny.noise_clip(settings, seed), scene=rest) for seed in range(12)]
+        state = runtime.new_state()
+        alone = [runtime.predict([clip], [state])[0].oddity for clip in clips]
+        with ThreadPoolExecutor(6) as cameras:
+            found = list(cameras.map(lambda clip: runtime.predict([clip], [state])[0].oddity, clips))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(alone, found, strict=True):
+        assert one is not None
+        np.testing.assert_allclose(one, other, **CLOSE)
 
 
 def test_the_model_s_own_network_is_left_as_it_was(made: Model) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memwatch.tasks.crops import MOVING, Crops
+from memwatch.tasks.crops import BUSY, MOVING, Crops
 from tests.tasks.walks import HEIGHT, LANE, WIDTH, config, footage
 
 SIDE = 32
@@ -21,6 +21,20 @@ def test_the_same_seed_and_step_draw_the_same_and_others_do_not() -> None:
     np.testing.assert_array_equal(crops().draw(5), one)
     assert (crops().draw(6) != one).any()
     assert (crops(seed=1).draw(5) != one).any()
+
+
+def test_moments_are_drawn_by_what_moves_in_them_and_the_rest_alike() -> None:
+    """All that moves, moves at the fourth of the targets."""
+    settings, shown = config(1), footage(channels=1, moving=True)
+    targets = shown.targets(settings, held=False)
+    busy = (np.arange(len(targets)) >= 3).astype(float)
+    rng = np.random.default_rng(0)
+    drawn = Crops(shown, settings, targets, 4, SIDE, 0, busy)
+    picked = [targets.index(drawn.pick(rng)) for _ in range(2000)]
+    assert np.mean(np.array(picked) == 3) == pytest.approx(BUSY, abs=0.05)
+    assert set(range(len(targets))) == set(picked)
+    still = Crops(shown, settings, targets, 4, SIDE, 0, 0 * busy)
+    assert np.bincount([targets.index(still.pick(rng)) for _ in range(2000)]).max() < 200
 
 
 def test_a_batch_does_not_depend_on_those_before_it() -> None:
