@@ -199,13 +199,17 @@ def calibrate(
     leave_out_events: Annotated[
         bool, typer.Option("--leave-out-events", help="Cut out what stands far above the rest of the footage.")
     ] = False,
+    every_event: Annotated[
+        bool, typer.Option("--all", help="Count the events of all the footage, for hours of it (10 ms a frame).")
+    ] = False,
     fps: Fps = None,
     form: Form = ReportFormat.auto,
 ) -> int:
     """Fit a model's score and threshold to normal footage anew.
 
     All of the footage counts as unseen, unless --held-out says otherwise. The threshold is set so that footage like it
-    raises as many events as the budget allows; what its length cannot prove is said.
+    raises as many events as the budget allows; what its length cannot prove is said. Half an hour is kept, of longer
+    footage stretches spread evenly; with --all the threshold rests on every hour of it.
 
     \b
     Example:
@@ -220,6 +224,7 @@ def calibrate(
         per_day=per_day,
         held_out=held_out,
         leave_out_events=leave_out_events,
+        every_event=every_event,
         fps=fps,
         progress=console.progress(),
     )

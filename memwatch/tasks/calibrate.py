@@ -33,7 +33,7 @@ from memwatch.scoring import (
     squared_error,
     unseen_rarity,
 )
-from memwatch.tasks.alarms import event_levels, lasting_traces, traces
+from memwatch.tasks.alarms import Trace, event_levels, lasting_traces, traces
 from memwatch.tasks.budget import Budget
 from memwatch.tasks.footage import Footage
 from memwatch.tasks.progress import Progress
@@ -132,12 +132,8 @@ def calibrate(
     fitted_answers = {name: CueCalibration.fit(values[name], placed=False) for name in ANSWERS if name in values}
     trust = trust_in(model, footage, scene, fitted_answers)
     found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S, trust)
-    length = sum(trace.length for trace in found)
+    rates = event_rates(found)
     moments = event_levels(found, EVENTS)
-    rates = {
-        MOMENT: EventRate.fit(moments, length, EXPECTED[MOMENT]),
-        LASTS: EventRate.fit(event_levels(lasting_traces(found), EVENTS), length, EXPECTED[LASTS]),
-    }
     suspects = suspects_of(found, moments, EVENTS)
     stretches = {}
     if scene.stretches is not None:
@@ -172,6 +168,15 @@ def calibrate(
         tuple(suspects),
         can_tell(moments),
     )
+
+
+def event_rates(found: Sequence[Trace]) -> dict[str, EventRate]:
+    """How often normal footage makes events at which level, of the moment and of what lasts."""
+    length = sum(trace.length for trace in found)
+    return {
+        MOMENT: EventRate.fit(event_levels(found, EVENTS), length, EXPECTED[MOMENT]),
+        LASTS: EventRate.fit(event_levels(lasting_traces(found), EVENTS), length, EXPECTED[LASTS]),
+    }
 
 
 def _read(

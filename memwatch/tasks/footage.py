@@ -130,7 +130,7 @@ def look(sources: Sequence[str], *, fps: float | None) -> tuple[int, int, bool]:
     """(width, height, gray) of the footage, from the first pictures of its clips."""
     size: tuple[int, int] | None = None
     gray = True
-    for path in _clips(sources)[:8]:
+    for path in clip_paths(sources)[:8]:
         with open_source(str(path), fps=fps) as source:
             image = next(iter(source)).image
             gray = gray and chroma(image) < GRAY_CHROMA
@@ -146,7 +146,7 @@ def read_footage(
 
     Raises UsageError when there is nothing, or too little, to learn from.
     """
-    paths = _clips(sources)
+    paths = clip_paths(sources)
     lengths = _lengths(paths, fps)
     footage = Footage([], [path.name for path in paths], thinned=_thinning(sum(lengths), config))
     every = SKIMMED_S * footage.thinned
@@ -181,7 +181,8 @@ def read_footage(
     return footage
 
 
-def _clips(sources: Sequence[str]) -> list[Path]:
+def clip_paths(sources: Sequence[str]) -> list[Path]:
+    """The normal clips that these name: files, folders of frames, or the training parts of data sets."""
     return [clip.path for source in sources for clip in find_clips(source, part="train").clips]
 
 

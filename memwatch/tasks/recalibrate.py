@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from memwatch.errors import UsageError
-from memwatch.model import load_model, save_model
-from memwatch.scoring import FALSE_ALARMS_PER_DAY
-from memwatch.tasks.budget import check_budget
+from memwatch.model import Model, load_model, save_model
+from memwatch.runtime import open_runtime
+from memwatch.scoring import FALSE_ALARMS_PER_DAY, Calibration
+from memwatch.tasks.budget import Budget, check_budget
 from memwatch.tasks.calibrate import MOST_TOLD, Calibrated, calibrate
-from memwatch.tasks.footage import read_footage
+from memwatch.tasks.counted import count_events
+from memwatch.tasks.footage import clip_paths, read_footage
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.scenes import learn_scene
 from memwatch.tasks.suspects import Suspect, without
@@ -53,6 +55,7 @@ def recalibrate(
     per_day: float = FALSE_ALARMS_PER_DAY,
     held_out: bool = False,
     leave_out_events: bool = False,
+    every_event: bool = False,
     fps: float | None = None,
     progress: Progress,
 ) -> CalibrateReport:
@@ -61,8 +64,12 @@ def recalibrate(
 
     All of the footage counts as unseen; with `held_out` it is what the model was trained on, and only the part that
     training kept apart is used. `leave_out_events` cuts out what looks like no normal footage and calibrates again.
+    With `every_event` the threshold rests on the events of all the footage, however long, instead of what is kept of
+    it; one that is no false alarm is then counted as one.
     """
     check_budget(per_day)
+    if every_event and (held_out or leave_out_events):
+        raise UsageError("--all counts every event of all the footage", "leave out --held-out and --leave-out-events")
     loaded = load_model(model)
     target = out or model
     if target.suffix != ".safetensors":
@@ -76,5 +83,22 @@ def recalibrate(
         held = calibrate(loaded, clips, learn_scene(clips), per_day=per_day, progress=progress)
     if held.suspects:
         progress.note(f"{len(held.suspects)} stretches look like no normal footage; --leave-out-events cuts them out")
+    if every_event:
+        held = _counted(loaded, held, footage, fps=fps, progress=progress)
     save_model(loaded, target)
     return CalibrateReport(target, held, left)
+
+
+def _counted(
+    model: Model, held: Calibrated, footage: list[str], *, fps: float | None, progress: Progress
+) -> Calibrated:
+    """The model's calibration, and what is said of it, with the events of all of `footage`."""
+    assert model.calibration is not None
+    before = Calibration.from_record(model.calibration, "the model")
+    found = count_events(open_runtime(model), before, clip_paths(footage), fps=fps, progress=progress)
+    model.calibration = found.calibration.to_record()
+    budget = Budget.of(found.calibration)
+    assert budget is not None
+    return replace(
+        held, frames=found.frames, seconds=found.seconds, threshold=found.calibration.threshold, budget=budget
+    )

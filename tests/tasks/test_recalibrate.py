@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memwatch.model import load_model
+from memwatch.tasks import footage as reading
 from tests.conftest import Command, Outcome, Trained, weights_of
 from tests.scene import film, video
 
@@ -120,3 +121,38 @@ def test_from_clips_too_short_to_tell_what_stays_it_is_not_asked(
     assert "stays" not in record["cues"]
     assert "moves" in record["cues"]
     assert max(scores(command, tmp_path / "new.safetensors", clips[0], tmp_path / "out")) < 20
+
+
+def test_the_events_of_all_the_footage_are_counted(
+    colour_model: Trained, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three minutes of which a third is kept: the threshold rests on all three. Where all is kept, both say nearly the
+    same."""
+    shown = video(tmp_path / "long.mp4", film(600, seed=21))
+    kept = calibrated(command, colour_model.path, shown, out=tmp_path / "kept.safetensors")
+    every = calibrated(command, colour_model.path, shown, out=tmp_path / "all.safetensors", more=("--all",))
+    assert every.code == 0, every.err
+    one, other = (json.loads(done.out)["held_out"] for done in (kept, every))
+    assert other["threshold"] == pytest.approx(one["threshold"], rel=0.25)
+    record = load_model(tmp_path / "all.safetensors").calibration
+    assert record is not None
+    assert (record["threshold"], record["seconds"]) == (other["threshold"], pytest.approx(other["seconds"], abs=0.1))
+
+    config = load_model(colour_model.path).config
+    monkeypatch.setattr(reading, "BYTES", 220 * config.channels * config.width * config.height)
+    skimmed = calibrated(command, colour_model.path, shown, out=tmp_path / "less.safetensors", more=("--all",))
+    told = json.loads(skimmed.out)["held_out"]
+    assert told["seconds"] == pytest.approx(other["seconds"], abs=0.1)
+    assert told["seconds"] > 55
+
+
+def test_counting_all_excludes_leaving_out(
+    colour_model: Trained, flickering: Path, tmp_path: Path, command: Command
+) -> None:
+    for more in ("--held-out", "--leave-out-events"):
+        done = calibrated(
+            command, colour_model.path, flickering, out=tmp_path / "new.safetensors", more=("--all", more)
+        )
+        assert done.code == 2
+        assert "--all counts every event" in done.err
+        assert not (tmp_path / "new.safetensors").exists()
