@@ -91,20 +91,25 @@ def set_rate(run: Run, done: float) -> None:
         group["lr"] = group["peak"] * factor
 
 
-def train_step(run: Run, batch: Pixels, odd: OddBatch | None = None) -> float | None:
+def predicts(step: int, odd: OddBatch | None) -> bool:
+    """Whether the predictor has a turn: it is near its end after minutes, the head, where there is one, goes on
+    learning and gets every step."""
+    return odd is None or step % PREDICTOR_EVERY == 0
+
+
+def train_step(run: Run, batch: Pixels | None, odd: OddBatch | None = None) -> float | None:
     """One optimiser step; returns the prediction's mean squared error in [-1, 1] units, None where this step was the
     head's alone, NaN if any loss is not finite (nothing is updated then)."""
     net = run.net
     # What a step draws is its own, resumed or not.
     torch.manual_seed((run.wanted.get("seed", 0) + 7919 * run.step) % 2**63)
     run.optimiser.zero_grad(set_to_none=True)
-    # The predictor is near its end after minutes, the head goes on learning: it gets every step, the other some.
-    predicts = odd is None or run.step % PREDICTOR_EVERY == 0
     half = torch.autocast("cpu", torch.bfloat16) if run.precision == "bf16" else nullcontext()
     with half:
         total = head_loss(net, odd) if odd is not None else torch.zeros(())
     value, query = None, None
-    if predicts:
+    if predicts(run.step, odd):
+        assert batch is not None, "the predictor has a turn"
         pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
         if is_task(net, run.step // PREDICTOR_EVERY if odd is not None else run.step):
             # In full precision: half of it loses so small a step.
@@ -121,7 +126,7 @@ def train_step(run: Run, batch: Pixels, odd: OddBatch | None = None) -> float | 
     total.backward()  # type: ignore[no-untyped-call]
     if not isfinite(float(total.detach())):
         return float("nan")
-    if predicts and run.adversary and not isfinite(run.adversary.learn(*judged)):
+    if query is not None and run.adversary and not isfinite(run.adversary.learn(*judged)):
         return float("nan")
     if not run.schedule.epochs:
         for group in run.optimiser.param_groups:

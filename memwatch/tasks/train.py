@@ -31,7 +31,7 @@ from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.pseudo import OddBatch, PseudoAnomalies
 from memwatch.tasks.scenes import learn_scene
-from memwatch.tasks.step import Run, faster_precision, optimiser_for, set_rate, train_step
+from memwatch.tasks.step import Run, faster_precision, optimiser_for, predicts, set_rate, train_step
 from memwatch.tasks.train_report import TrainReport
 
 SETTLED_ON = 200
@@ -266,12 +266,14 @@ def _not_finite(step: int, checkpoint: Path) -> MemwatchError:
 
 def _batches(
     run: Run, crops: Crops, pseudo: PseudoAnomalies | None, per_epoch: int
-) -> Iterator[tuple[Pixels, OddBatch | None]]:
-    """Batches from the current step on, for the predictor and the head, drawn one ahead on a thread of their own."""
+) -> Iterator[tuple[Pixels | None, OddBatch | None]]:
+    """Batches from the current step on, for the predictor where it has a turn and for the head, drawn one ahead on a
+    thread of their own."""
 
-    def draw(step: int) -> tuple[Pixels, OddBatch | None]:
+    def draw(step: int) -> tuple[Pixels | None, OddBatch | None]:
         if crops.side:
-            return crops.draw(step), pseudo.draw(step) if pseudo else None
+            odd = pseudo.draw(step) if pseudo else None
+            return crops.draw(step) if predicts(step, odd) else None, odd
         number, position = divmod(step, per_epoch)
         return crops.whole(crops.epoch(number)[position]), None
 

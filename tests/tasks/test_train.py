@@ -26,7 +26,7 @@ from memwatch.tasks.footage import Recording
 from memwatch.tasks.presets import model_config
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.pseudo import OddBatch
-from memwatch.tasks.step import head_loss
+from memwatch.tasks.step import PREDICTOR_EVERY, head_loss, predicts
 from memwatch.tasks.train import TrainReport, train
 from memwatch.types import ANSWERS
 from tests import tiny
@@ -314,6 +314,12 @@ def test_no_training_clip_holds_a_held_out_frame(gaps: list[float], share: float
             assert (target >= recording.held_from) is held
             if not held:
                 assert max(clip) < recording.held_from
+
+
+def test_beside_a_head_the_predictor_has_a_turn_now_and_then() -> None:
+    odd = OddBatch(*(np.zeros(1, np.float32) for _ in range(5)), [])  # type: ignore[arg-type]
+    assert [step for step in range(9) if predicts(step, odd)] == [0, PREDICTOR_EVERY, 2 * PREDICTOR_EVERY]
+    assert all(predicts(step, None) for step in range(9))
 
 
 def test_an_abnormal_cell_counts_only_for_the_answers_that_are_asked() -> None:
