@@ -95,6 +95,7 @@ class OddityHead(nn.Module):
     def fold_changes(self) -> None:
         """Let the first convolution take the frames alone, once nothing is to be trained any more: a change is the
         difference of two frames, so its weights are added to those of the one and taken from those of the other."""
+        assert not self.folded
         first, channels = self.stages[0], self.channels
         assert isinstance(first, nn.Conv2d)
         inputs = (first.in_channels + channels) // 2

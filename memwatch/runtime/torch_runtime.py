@@ -31,9 +31,9 @@ class TorchRuntime:
             net.head.fold_changes()
         self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # The head beside the predictor, each on half of the threads: their convolutions are too small to be shared out.
-        threads = torch.get_num_threads()
-        self._share = max(1, threads // 2)
-        self._head = ThreadPoolExecutor(threads, "head") if net.head and threads > 1 else None
+        self._threads = torch.get_num_threads()
+        self._share = max(1, self._threads // 2)
+        self._head = ThreadPoolExecutor(self._threads, "head") if net.head and self._threads > 1 else None
 
     def new_state(self) -> State:
         """The memory as trained."""
@@ -44,7 +44,7 @@ class TorchRuntime:
         net = self._net
         whole = torch.from_numpy(np.stack([np.concatenate((clip.inputs, clip.target)) for clip in clips]))
         answer = self._ask(clips, whole)
-        with torch.inference_mode(), _threads(self._share if answer else torch.get_num_threads()):
+        with torch.inference_mode(), self._on(self._share if answer else self._threads):
             features = net.features(whole)
             reads: list[Read] = []
             done = 0
@@ -77,11 +77,11 @@ class TorchRuntime:
             return None
 
         def shared() -> Tensor:
-            with torch.inference_mode(), _threads(share):
+            with torch.inference_mode(), self._on(share):
                 return head.shared(whole.contiguous(memory_format=torch.channels_last))
 
         def figure() -> Tensor:
-            with torch.inference_mode(), _threads(share):
+            with torch.inference_mode(), self._on(share):
                 return head.figure(first.result())
 
         def answer() -> Tensor:
@@ -93,6 +93,16 @@ class TorchRuntime:
         first = begin(shared)
         second = begin(figure)  # waits for what was submitted before it, so that none waits for ever
         return answer
+
+    @contextmanager
+    def _on(self, threads: int) -> Iterator[None]:
+        """So many threads for what the calling one does. All of them afterwards, not what it had before: a camera's
+        thread that began while another was in here has learned its number from there."""
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self._threads)
 
     def similarity(self, query: Tensor, state: State) -> NDArray[np.float32]:
         """Cosine of each place of a prediction's query and each memory item, (M, h', w'); M is 0 without a memory."""
@@ -118,17 +128,6 @@ class TorchRuntime:
             written = self._net.memory.write(query, state, rate)
             taught: State = self._net.memory.bounded(written, self._start)
         return taught
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many threads for what the calling thread does."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _at_once(call: Callable[[], Tensor]) -> Future[Tensor]:
