@@ -32,7 +32,7 @@ from memwatch.types import Event, Frame, Observation
 from memwatch.video import open_source
 
 BUDGETS = (1.0, 96.0, 384.0, 960.0)
-"""False alarms a day: the default, and 2, 8 and 20 in half an hour."""
+"""False alarms a day: the default, and 1, 4 and 10 in a quarter of an hour."""
 CURVE = (1.0, 10.0, 100.0, 1000.0)
 """Budgets by which labelled clips are judged."""
 

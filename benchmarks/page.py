@@ -38,14 +38,15 @@ farthest seed's distance from the mean. `docs/metrics.md` defines every figure.
 IoU, segments, delay and false (alarms in the test clips' normal part) are at the threshold that each method's own
 calibration sets for one false alarm a day. The baselines' maps are calibrated on the same training footage by the same
 rules. Heads start from one that has seen the drawn walkway (`memwatch/model/start.py`), the walkway's own from scratch.
-Plain prediction is the preset `plain`."""
+Plain prediction is the preset `plain`. Lobby and yard are learned from half an hour of footage, Ped2 and the walkway from
+four minutes."""
 ALARMS = """\
 Events as `watch` makes them, at the model's own threshold, on drawn normal footage that no training saw (seeds {seed}
 and up), with the exact Poisson interval. An hour certifies no budget of a few a day: without a single alarm it still
 only says "fewer than 89 a day"."""
 BUDGETS = """\
-Each model calibrated anew on one such piece of footage, its memory kept as trained, and counted on the others: of
-budgets that so short a time can tell, and of the default, how many alarms were due and how many came."""
+Each model calibrated anew on one such piece of footage (a quarter of an hour), its memory kept as trained, and counted
+on the others: of budgets that so short a time can tell, and of the default, how many alarms were due and how many came."""
 
 THRESHOLDS = """\
 The test clips at the thresholds of other budgets, the memory kept as trained, judged frame by frame. Delays count from
@@ -254,7 +255,7 @@ def _budgets(records: Sequence[Record]) -> str:
         "scene", "model", "minutes calibrated on", "minutes counted", "budget a day", "threshold", "alarms due",
         "alarms", "of the budget (95 % interval)",
     ]  # fmt: skip
-    return "\n\n".join(["### Budgets that half an hour can tell", BUDGETS, table(head, lines)]) if lines else ""
+    return "\n\n".join(["### Budgets that a quarter of an hour can tell", BUDGETS, table(head, lines)]) if lines else ""
 
 
 def _thresholds(records: Sequence[Record]) -> str:
