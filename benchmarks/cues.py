@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +20,10 @@ from memwatch.scoring import LASTS, Calibration, Persistence, question_of
 from memwatch.scoring.calibration import SLOW
 from memwatch.sinks import Sink
 from memwatch.tasks.session import Loaded
-from memwatch.types import Clip, Event, Frame, Grid, Observation, Tally
+from memwatch.types import Clip, Event, Frame, Grid, Observation
 from memwatch.video import ClipWindow, open_source
 
 TIMED_FRAMES = 200
-DECODED_AHEAD = 4
 
 
 class WithLasting:
@@ -91,7 +87,7 @@ def map_without(calibration: Calibration, cues: dict[str, Grid], gone: set[str])
 
 def cue_rows(loaded: Loaded, clips: Sequence[LabelledClip]) -> dict[str, Any]:
     """`figures` of the score (`all`), of each cue (`alone`) and of the rest (`without`), the detector's `ms` a frame
-    of a recording and of a camera (`live_ms`), and what each cue takes of them (`cue_ms`).
+    and what each cue takes of them (`cue_ms`).
 
     Each clip starts from the memory as trained, which learns as it does in `evaluate`.
     """
@@ -107,7 +103,6 @@ def cue_rows(loaded: Loaded, clips: Sequence[LabelledClip]) -> dict[str, Any]:
         "alone": {name: figures(series, clips) for name, series in alone.items()},
         "without": {name: figures(series, clips) for name, series in without.items()},
         "ms": pace(loaded, clips[0]),
-        "live_ms": live_pace(loaded, clips[0]),
         "cue_ms": cue_costs(loaded, clips[0]),
     }
 
@@ -144,38 +139,6 @@ def pace(loaded: Loaded, labelled: LabelledClip) -> float:
             source, loaded.detector(learn=True), events=events, watch=lambda tally: tally.read < TIMED_FRAMES
         )
     return 1000 * (time.perf_counter() - began) / tally.read
-
-
-class _AsLive:
-    """A recording as a camera shows it: frame by frame, decoded on a thread of its own."""
-
-    live, broken, partial, problems = True, 0, False, list[str]()
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __iter__(self) -> Iterator[Frame]:
-        with open_source(str(self._path)) as source, ThreadPoolExecutor(1) as pool:
-            frames = iter(source)
-            ahead = deque(pool.submit(next, frames, None) for _ in range(DECODED_AHEAD))
-            while (frame := ahead.popleft().result()) is not None:
-                ahead.append(pool.submit(next, frames, None))
-                yield frame
-
-
-def live_pace(loaded: Loaded, labelled: LabelledClip) -> float:
-    """Milliseconds a frame of a camera that is always ahead, all included, the first TIMED_FRAMES left out where there
-    are more: its caches are cold."""
-    events = EventBuilder(labelled.name, EventConfig())
-    times: list[float] = []
-
-    def watch(tally: Tally) -> bool:
-        times.append(time.perf_counter())
-        return True
-
-    run_session(_AsLive(labelled.path), loaded.detector(learn=True), events=events, watch=watch)
-    counted = times[min(TIMED_FRAMES, len(times) // 2) : -1]  # the session asks once more at its end
-    return 1000 * (counted[-1] - counted[0]) / max(1, len(counted) - 1)
 
 
 def _batches(loaded: Loaded, labelled: LabelledClip) -> Iterator[list[Clip]]:

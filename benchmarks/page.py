@@ -38,15 +38,16 @@ farthest seed's distance from the mean. `docs/metrics.md` defines every figure.
 IoU, segments, delay and false (alarms in the test clips' normal part) are at the threshold that each method's own
 calibration sets for one false alarm a day. The baselines' maps are calibrated on the same training footage by the same
 rules. Heads start from one that has seen the drawn walkway (`memwatch/model/start.py`), the walkway's own from scratch.
-Plain prediction is the preset `plain`. Lobby and yard are learned from half an hour of footage, Ped2 and the walkway from
-four minutes."""
+Plain prediction is the preset `plain`. Lobby and yard are learned from half an hour of footage, Ped2 and the walkway
+from four minutes."""
 ALARMS = """\
 Events as `watch` makes them, at the model's own threshold, on drawn normal footage that no training saw (seeds {seed}
 and up), with the exact Poisson interval. An hour certifies no budget of a few a day: without a single alarm it still
 only says "fewer than 89 a day"."""
 BUDGETS = """\
 Each model calibrated anew on one such piece of footage (a quarter of an hour), its memory kept as trained, and counted
-on the others: of budgets that so short a time can tell, and of the default, how many alarms were due and how many came."""
+on the others: of budgets that so short a time can tell, and of the default, how many alarms were due and how many
+came."""
 
 THRESHOLDS = """\
 The test clips at the thresholds of other budgets, the memory kept as trained, judged frame by frame. Delays count from
@@ -197,10 +198,7 @@ def _kinds(name: str, records: Sequence[Record], found: Sequence[Row]) -> list[s
     costs = _grouped_numbers(records, "cues", "cue_ms")
     said = [", ".join(f"{cue} {spread(ms, 1)}" for cue, ms in costs.items())]
     spent = f"Without a cue a frame takes less by (ms; the network left as it is): {said[0]}." if costs else ""
-    live = _row(records, "cues").numbers("live_ms")
-    rate = 1000 * len(live) / sum(live) if live else 0.0
-    pace = f"Frame by frame, as a camera is watched: {spread(live, 1)} ms, {rate:.0f} frames/s."
-    return [note, table(["method", *kinds], body), *([spent] if spent else []), *([pace] if live else [])]
+    return [note, table(["method", *kinds], body), *([spent] if spent else [])]
 
 
 def _alarms(records: Sequence[Record]) -> str:
