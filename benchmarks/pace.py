@@ -2,8 +2,8 @@
 
     python -m benchmarks.pace CLIP --model MODEL
 
-The clip's pictures come as fast as they are taken, decoded on a thread of their own as a camera's are, and go one by one
-through window, network, regions and events. To be run on an otherwise idle machine.
+The clip's pictures come as fast as they are taken, decoded on a thread of their own as a camera's are, and go one by
+one through window, network, regions and events. To be run on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = sorted(live_pace(loaded, options.clip) for _ in range(ROUNDS))
     middle = found[ROUNDS // 2]
     print(
-        f"{middle:.1f} ms a frame ({found[0]:.1f} to {found[-1]:.1f} in {ROUNDS} rounds): {1000 / middle:.0f} frames/s; "
+        f"{middle:.1f} ms a frame ({found[0]:.1f} to {found[-1]:.1f} in {ROUNDS}), {1000 / middle:.0f} frames/s: "
         f"{options.model.name}, {options.clip.name}; {commit()}, {machine()}"
     )
     return 0
