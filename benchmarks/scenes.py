@@ -72,7 +72,7 @@ def drawn(name: str, folder: Path, *, unseen_minutes: float) -> Scene:
     """A drawn scene whose footage lies, or will lie, in `folder`/`name`."""
     home = folder / name
     unseen = tuple(home / f"unseen-{seed}-{seconds:.0f}s.mp4" for seed, seconds in _pieces(unseen_minutes))
-    return Scene(name, home / "normal.mp4", home / "test.mp4", unseen)
+    return Scene(name, home / f"normal-{TRAIN_SECONDS[name]:.0f}s.mp4", home / "test.mp4", unseen)
 
 
 def scenes(data: Path | None, folder: Path, *, unseen_minutes: float) -> list[Scene]:

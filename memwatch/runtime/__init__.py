@@ -1,5 +1,7 @@
 """What computes the network."""
 
+import cv2
+
 from memwatch.runtime.base import Runtime
 
 __all__ = ["Runtime", "open_runtime"]
@@ -11,4 +13,6 @@ def open_runtime(model: object) -> Runtime:
     from memwatch.runtime.torch_runtime import TorchRuntime
 
     assert isinstance(model, Model)
+    # Pictures beside the network are small: sharing them out takes longer than it saves, and takes cores from it.
+    cv2.setNumThreads(1)
     return TorchRuntime(model)

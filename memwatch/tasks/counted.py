@@ -14,7 +14,7 @@ import numpy as np
 
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.runtime import Runtime
-from memwatch.scoring import LASTS, Calibration, Persistence
+from memwatch.scoring import LASTS, SLOW, Calibration, Persistence, join
 from memwatch.sinks import Sink
 from memwatch.tasks.alarms import Trace
 from memwatch.tasks.calibrate import event_rates
@@ -77,7 +77,8 @@ class _Traces(Sink):
             self._pieces.append([])
         if observation is None:
             return
-        grid = self._calibration.map(observation.cues)
+        moment = {name: grid for name, grid in observation.cues.items() if name not in SLOW}
+        grid = join(moment, self._calibration.trust)
         lasted = self._lasting.push({LASTS: grid}, observation.seconds)[LASTS]
         self._pieces[-1].append((observation.seconds, float(grid.max()), float(lasted.max())))
 

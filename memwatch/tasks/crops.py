@@ -41,7 +41,7 @@ class Crops:
     """(targets,), rising: how much moves at each target, added up; None draws them all alike."""
 
     def pick(self, rng: np.random.Generator) -> tuple[int, int]:
-        """(recording, target) of a moment, mostly one in which something moves."""
+        """(recording, target) of a moment: BUSY of them by how much moves, the rest any."""
         if self.busy is not None and self.busy[-1] > 0 and rng.random() < BUSY:
             return self.targets[int(np.searchsorted(self.busy, rng.random() * self.busy[-1], side="right"))]
         return self.targets[int(rng.integers(len(self.targets)))]

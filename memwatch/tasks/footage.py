@@ -16,7 +16,7 @@ from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.tasks.progress import Progress
 from memwatch.types import Clip, Frame
-from memwatch.video import GRAY_CHROMA, chroma, find_clips, is_gap, open_source, positions, prepare, scaled
+from memwatch.video import GRAY_CHROMA, Span, chroma, find_clips, is_gap, open_source, positions, prepare, scaled
 
 HELD_OUT = 0.15
 """Share kept out of training: it calibrates score, gate and threshold. Of a few clips it is the last part of each."""
@@ -33,7 +33,14 @@ hours, lights and crowds as possible are seen."""
 MARK_TOLERANCE = 0.25
 """Share of a mark's distance by which a frame may be early: times of live footage jitter."""
 BYTES = 2_200_000_000
-"""Of pictures that are kept: half an hour in colour, an hour and a half in gray."""
+"""Of pictures that are kept: of the preset base half an hour in colour, an hour and a half in gray. The scene's states
+take a quarter more."""
+MORE = 1.1
+"""Times that room, over which what was kept is halved: headers only say roughly how long footage is."""
+STRETCH_CLIPS = 4
+"""Clips of the network that a stretch must hold, of footage with a frame now and then."""
+LEAST_S = 1.0
+"""Seconds beyond one clip of the network without which a piece of a stretch is not worth a search."""
 ASSUMED_FPS = 25.0
 """Of footage of which every frame is taken."""
 BACKGROUND_FRAMES = 60
@@ -147,25 +154,24 @@ def read_footage(
     Raises UsageError when there is nothing, or too little, to learn from.
     """
     paths = clip_paths(sources)
-    lengths = _lengths(paths, fps)
-    footage = Footage([], [path.name for path in paths], thinned=_thinning(sum(lengths), config))
-    every = SKIMMED_S * footage.thinned
-    frames = BYTES // (config.channels * config.width * config.height)
+    plan = Plan.of(paths, config, fps)
+    footage = Footage([], [path.name for path in paths], thinned=plan.thinned)
+    room = BYTES // (config.channels * config.width * config.height)
     progress.start("reading", None)
     kept: list[list[Recording]] = []
-    before = 0.0
-    for path, length in zip(paths, lengths, strict=True):
-        first, before = -before % every, before + length
+    sparse = 1
+    for path, spans in zip(paths, plan.spans, strict=True):
         kept.append([])
-        if footage.thinned > 1 and 0 < length <= first:
+        if plan.thinned > 1 and not spans:
             continue
         with open_source(str(path), fps=fps) as source:
-            shown = source.skimmed(first, SKIMMED_S, every) if footage.thinned > 1 else source
-            for segment in _segments(shown, config, path.name):
-                kept[-1].append(segment)
+            shown = source.skimmed(spans) if plan.thinned > 1 else source
+            for number, segment in enumerate(_segments(shown, config, path.name)):
+                if number % sparse == 0:
+                    kept[-1].append(segment)
                 progress.step(len(segment.frames))
-                if sum(len(r.frames) for clip in kept for r in clip) > 2 * frames:  # a header promised less
-                    kept = _halved(kept)
+                if sum(len(r.frames) for clip in kept for r in clip) > MORE * room:  # a header promised less
+                    sparse, footage.thinned, kept = 2 * sparse, 2 * footage.thinned, _halved(kept)
             footage.broken += source.broken
             footage.problems += source.problems
     kept = [clip for clip in kept if clip]
@@ -175,8 +181,8 @@ def read_footage(
         footage.seconds += sum(r.times[-1] - r.times[0] for r in clip)
     progress.done()
     if footage.thinned > 1:
-        kept_s, all_s = footage.seconds / 60, sum(lengths) / 60
-        progress.note(f"{kept_s:.0f} of {all_s:.0f} minutes are read, in stretches of {SKIMMED_S:.0f} s spread evenly")
+        stretches = f"{footage.seconds / 60:.0f} minutes of it, in stretches spread evenly"
+        progress.note(f"there is more footage than room for it: one in {footage.thinned} is taken, {stretches}")
     _check_enough(footage, config, sources, training=0 if unseen else MIN_TRAINING, progress=progress)
     return footage
 
@@ -186,19 +192,47 @@ def clip_paths(sources: Sequence[str]) -> list[Path]:
     return [clip.path for source in sources for clip in find_clips(source, part="train").clips]
 
 
-def _lengths(paths: Sequence[Path], fps: float | None) -> list[float]:
-    """Seconds of each clip, as its header has it; 0 where it says nothing."""
-    lengths = []
-    for path in paths:
-        with open_source(str(path), fps=fps) as source:
-            lengths.append(source.duration_s or 0.0)
-    return lengths
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What of some clips is to be read: everything, or stretches spread evenly over all of them."""
+
+    thinned: int
+    """One in so many stretches."""
+    spans: list[list[Span]]
+    """Of each clip, in its own seconds; of no use where nothing is thinned."""
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], config: ModelConfig, fps: float | None) -> Plan:
+        """By what the clips' headers say of their length and rate."""
+        wanted = 2 / config.step_s if config.step_s else ASSUMED_FPS
+        lengths, frames, stretch = [], 0.0, SKIMMED_S
+        for path in paths:
+            with open_source(str(path), fps=fps) as source:
+                rate = min(wanted, source.fps or wanted) if config.step_s else source.fps or wanted
+                lengths.append(source.about_s or 0.0)
+            frames += lengths[-1] * rate
+            stretch = max(stretch, STRETCH_CLIPS * (config.clip_length + 1) / rate)
+        thinned = max(1, ceil(frames * config.channels * config.width * config.height / BYTES))
+        least = config.step_s * config.clip_length + LEAST_S
+        return cls(thinned, spread(lengths, stretch, stretch * thinned, least))
 
 
-def _thinning(seconds: float, config: ModelConfig) -> int:
-    """One in how many stretches of footage of this length there is room for."""
-    frames = seconds / (config.step_s / 2) if config.step_s else seconds * ASSUMED_FPS
-    return max(1, ceil(frames * config.channels * config.width * config.height / BYTES))
+def spread(lengths: Sequence[float], stretch: float, every: float, least: float) -> list[list[Span]]:
+    """The first `stretch` of every `every` seconds of clips of these lengths laid end to end, in each clip's own
+    seconds; what a clip's end leaves of one goes on in the next. Spans under `least` are left out; a clip whose length
+    is not known (0) is taken whole."""
+    found: list[list[Span]] = []
+    before = 0.0
+    for length in lengths:
+        spans: list[Span] = [] if length else [(0.0, float("inf"))]
+        for number in range(int(before // every), ceil((before + length) / every)):
+            start = max(0.0, number * every - before)
+            end = min(length, number * every + stretch - before)
+            if end - start >= least - 1e-6:
+                spans.append((start, end))
+        found.append(spans)
+        before += length
+    return found
 
 
 def _halved(kept: Sequence[Sequence[Recording]]) -> list[list[Recording]]:

@@ -83,9 +83,12 @@ def recalibrate(
         held = calibrate(loaded, clips, learn_scene(clips), per_day=per_day, progress=progress)
     if held.suspects:
         progress.note(f"{len(held.suspects)} stretches look like no normal footage; --leave-out-events cuts them out")
-    if every_event:
-        held = _counted(loaded, held, footage, fps=fps, progress=progress)
     save_model(loaded, target)
+    if every_event and clips.thinned == 1:
+        progress.note("all of this footage is kept anyway: --all adds nothing")
+    elif every_event:
+        held = _counted(loaded, held, footage, fps=fps, progress=progress)
+        save_model(loaded, target)
     return CalibrateReport(target, held, left)
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from memwatch.config import RegionConfig
 from memwatch.errors import UsageError
 from memwatch.events import Zones
@@ -62,8 +60,6 @@ def load(path: Path, *, per_day: float | None = None) -> Loaded:
     """
     if per_day is not None:
         check_budget(per_day)
-    # Its pictures are small: sharing them out takes longer than it saves, and takes cores from the network.
-    cv2.setNumThreads(1)
     model = load_model(path)
     if model.calibration is None:
         raise UsageError(

@@ -1,6 +1,7 @@
 """The video room: cameras, files and folders to frames; frames to clips."""
 
 from memwatch.video import quiet as _quiet  # first: decoders read their log settings when they are imported
+from memwatch.video.base import Span
 from memwatch.video.camera import CameraSource, Limits
 from memwatch.video.datasets import ClipRef, DataSet, find_clips
 from memwatch.video.images import ImageSource, list_clips
@@ -24,6 +25,7 @@ __all__ = [
     "PacketWriter",
     "RecordedSource",
     "Source",
+    "Span",
     "SupervisedCamera",
     "Truth",
     "VideoWriter",

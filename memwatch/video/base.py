@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,11 @@ from memwatch.types import Frame
 MIN_SIDE = 16
 """Pixels; a smaller picture holds nothing the network could predict."""
 _PROBLEMS_KEPT = 5
+EPSILON = 1e-6
+"""Seconds by which frames' times are rounded."""
+
+Span = tuple[float, float]
+"""A recording's seconds from the first to before the second."""
 
 
 class FrameSource(ABC):
@@ -25,7 +31,7 @@ class FrameSource(ABC):
         self.name = name
         self.fps: float | None = None
         self.length: int | None = None
-        self.duration_s: float | None = None
+        self.about_s: float | None = None
         self.size: tuple[int, int] | None = None
         self.kind = ""
         self.codec: str | None = None
@@ -37,14 +43,14 @@ class FrameSource(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]:
-        """Stretches of `stretch_s`, one every `every_s` seconds from `first_s` on, each begun by a gap. Recordings
-        don't decode what lies between."""
+    def skimmed(self, spans: Sequence[Span]) -> Iterator[Frame]:
+        """The frames that lie in one of these spans, which rise and don't touch; each span is begun by a gap.
+        Recordings don't decode what lies between. A span in which nothing is, is left out."""
         last = None
         for frame in self:
-            if (stretch := stretch_of(frame.seconds, first_s, stretch_s, every_s)) is not None:
-                yield replace(frame, gap=frame.gap or stretch != last)
-                last = stretch
+            if (span := span_of(frame.seconds, spans)) is not None:
+                yield replace(frame, gap=frame.gap or span != last)
+                last = span
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +80,7 @@ def check_size(width: int, height: int, what: str) -> None:
         )
 
 
-def stretch_of(seconds: float, first_s: float, stretch_s: float, every_s: float) -> int | None:
-    """Which stretch of `FrameSource.skimmed` a moment lies in, counted from 0; None for one that is left out."""
-    since = seconds - first_s + 1e-6
-    stretch = int(since // every_s)
-    return stretch if since >= 0 and since < stretch * every_s + stretch_s else None
+def span_of(seconds: float, spans: Sequence[Span]) -> int | None:
+    """Which of some rising spans a moment lies in; None for one between them."""
+    number = bisect_right(spans, (seconds + EPSILON, float("inf"))) - 1
+    return number if number >= 0 and seconds < spans[number][1] - EPSILON else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from memwatch.errors import SourceError
 from memwatch.types import Frame, Image
-from memwatch.video.base import FrameSource, check_size, stretch_of
+from memwatch.video.base import FrameSource, Span, check_size, span_of
 from memwatch.video.listing import images_in, is_video, visible
 from memwatch.video.quiet import decoder_errors
 
@@ -53,7 +53,7 @@ class ImageSource(FrameSource):
         self.fps = fps or DEFAULT_FPS
         self.paths = [path] if path.is_file() else images_in(path)
         self.length = len(self.paths)
-        self.duration_s = self.length / self.fps
+        self.about_s = self.length / self.fps
         self.bits: int | None = None
         """Bit depth judged from the first frame."""
         if not self.paths:
@@ -62,23 +62,24 @@ class ImageSource(FrameSource):
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises SourceError if frames differ in size, are too small, or if not one decodes."""
-        return self._pictures(lambda seconds: 0)
+        return self._pictures(None)
 
-    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]:
-        return self._pictures(lambda seconds: stretch_of(seconds, first_s, stretch_s, every_s))
+    def skimmed(self, spans: Sequence[Span]) -> Iterator[Frame]:
+        return self._pictures(spans)
 
-    def _pictures(self, stretch: Callable[[float], int | None]) -> Iterator[Frame]:
-        """The pictures that lie in a stretch."""
+    def _pictures(self, spans: Sequence[Span] | None) -> Iterator[Frame]:
+        """All pictures, or those that lie in a span; only these are read."""
         self._forget_troubles()
         self.bits, self.size = None, None
-        start, last = self.paths[0].stat().st_mtime, stretch(0.0)
+        start, last = self.paths[0].stat().st_mtime, None if spans else 0
         for index, path in enumerate(self.paths):
             seconds = index / float(self.fps or DEFAULT_FPS)
-            if (number := stretch(seconds)) is None or (image := self._read(path)) is None:
+            number = 0 if spans is None else span_of(seconds, spans)
+            if number is None or (image := self._read(path)) is None:
                 continue
             yield Frame(self.name, index, start + seconds, seconds, image, gap=number != last)
             last = number
-        if self.size is None:
+        if self.size is None and self.broken:
             raise SourceError(
                 f"{self.path}: not one of its {len(self.paths)} images decodes ({self.problems[0]})",
                 "check that these are images",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -18,7 +18,7 @@ from av.video.reformatter import VideoReformatter
 
 from memwatch.errors import SourceError
 from memwatch.types import Frame, Image
-from memwatch.video.base import FrameSource, check_size
+from memwatch.video.base import EPSILON, FrameSource, Span, check_size
 
 _TEXT = frozenset({"ansi", "bintext", "idf", "xbin"})
 """Text files that the library would gladly draw as pictures."""
@@ -59,6 +59,7 @@ class RecordedSource(FrameSource):
             self.fps = float(rate) if rate else None
             self.length = stream.frames or None
             self.duration_s = _duration(container, stream)
+            self.about_s = self.duration_s or (container.duration or 0) / av.time_base or None
             width, height = stream.codec_context.width, stream.codec_context.height
             if width and height:
                 self.size = (width, height)
@@ -73,12 +74,12 @@ class RecordedSource(FrameSource):
         self._frames = self._read()
         return self._frames
 
-    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]:
-        if self.duration_s is None:  # nothing to seek by
-            return super().skimmed(first_s, stretch_s, every_s)
+    def skimmed(self, spans: Sequence[Span]) -> Iterator[Frame]:
+        if self.about_s is None:  # a bare stream: nothing to seek by
+            return super().skimmed(spans)
         self.close()
         self._forget_troubles()
-        self._frames = self._skim(np.arange(first_s, self.duration_s, every_s), stretch_s)
+        self._frames = self._skim(spans)
         return self._frames
 
     def close(self) -> None:
@@ -139,24 +140,27 @@ class RecordedSource(FrameSource):
                 index += 1
             self._conclude(times)
 
-    def _skim(self, starts: Iterable[float], stretch_s: float) -> Generator[Frame, None, None]:
+    def _skim(self, spans: Sequence[Span]) -> Generator[Frame, None, None]:
         with self._open() as container:
             stream = self._video(container)
-            zero = float((stream.start_time or 0) * stream.time_base)
+            shown = (frame for frame in self._decode(container, stream) if frame and frame.time is not None)
+            zero = next((frame.time for frame in shown), 0.0)  # headers of AVI are a frame off
             times, to_bgr = _Times(self.fps, zero), ToBgr()
-            for start in starts:
+            for start, end in spans:
                 gap = True
                 for decoded in self._decode_from(container, stream, start + zero):
-                    if decoded.time - zero >= start + stretch_s - 1e-6:
+                    if decoded.time - zero >= end - EPSILON:
                         break
                     seconds = times.of(decoded)
                     index = round(seconds * self.fps) if self.fps else times.count - 1
                     frame = self._frame(to_bgr(decoded), index, seconds, first=times.count == 1)
                     yield replace(frame, gap=frame.gap or gap)
                     gap = False
-                if self.partial:
-                    break
-            self._check_any(times)
+                if gap:
+                    self._note(f"nothing can be read at {start:.0f} s")
+                    self.partial = True
+            for problem in times.problems:
+                self._note(problem)
 
     def _frame(self, image: Image, index: int, seconds: float, *, first: bool) -> Frame:
         size = (image.shape[1], image.shape[0])
@@ -192,22 +196,17 @@ class RecordedSource(FrameSource):
         for back in SEEK_BACK_S:
             try:
                 container.seek(round(max(0.0, stamp - back) * av.time_base))
-            except (av.error.FFmpegError, OSError) as error:
-                self.partial = True
-                self._note(f"cannot be searched ({error.strerror})")
+            except (av.error.FFmpegError, OSError):
                 return
             frames = (frame for frame in self._decode(container, stream) if frame and frame.time is not None)
             first = next(frames, None)
-            if first is not None and (first.time <= stamp + 1e-6 or back == SEEK_BACK_S[-1]):
-                yield from (frame for frame in chain((first,), frames) if frame.time >= stamp - 1e-6)
+            if first is not None and (first.time <= stamp + EPSILON or back == SEEK_BACK_S[-1]):
+                yield from (frame for frame in chain((first,), frames) if frame.time >= stamp - EPSILON)
                 return
 
-    def _check_any(self, times: _Times) -> None:
+    def _conclude(self, times: _Times) -> None:
         if not times.count:
             raise SourceError(f"{self.path}: not one frame decodes", "the file is damaged; copy it again")
-
-    def _conclude(self, times: _Times) -> None:
-        self._check_any(times)
         for problem in times.problems:
             self._note(problem)
         if self.duration_s is not None and times.end < self.duration_s - self._forgiven_s():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -11,6 +11,7 @@ from typing import Protocol, Self
 from memwatch.clock import Clock, SystemClock
 from memwatch.errors import UsageError
 from memwatch.types import Frame
+from memwatch.video.base import Span
 from memwatch.video.camera import CameraSource
 from memwatch.video.images import ImageSource, list_clips
 from memwatch.video.listing import images_in, is_image
@@ -31,8 +32,8 @@ class Source(Protocol):
     fps: float | None
     length: int | None
     """Frames, a hint that may be wrong."""
-    duration_s: float | None
-    """Seconds of a recording, as its header promises them; None where it does not, and of a live source."""
+    about_s: float | None
+    """Seconds of a recording, as its header has them, roughly; None where it says nothing, and of a live source."""
     size: tuple[int, int] | None
     """(width, height) of the first picture, a hint."""
     broken: int
@@ -43,7 +44,10 @@ class Source(Protocol):
     """Stopped before its end because the rest could not be read."""
 
     def __iter__(self) -> Iterator[Frame]: ...
-    def skimmed(self, first_s: float, stretch_s: float, every_s: float) -> Iterator[Frame]: ...
+    def skimmed(self, spans: Sequence[Span]) -> Iterator[Frame]:
+        """Only what lies in these spans, see `FrameSource.skimmed`."""
+        ...
+
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError
 from memwatch.tasks import footage as reading
-from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, SKIMMED_S, _segments, read_footage, shares
+from memwatch.tasks.footage import HELD_OUT, SEGMENT_S, Plan, _segments, read_footage, shares, spread
 from memwatch.tasks.presets import model_config
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.train import train
@@ -143,18 +143,49 @@ def test_footage_longer_than_there_is_room_for_is_skimmed_evenly(
         ("tuesday", 0, 100),
         ("tuesday", 30, 100),
     ]
-    assert progress.notes == [f"1 of 2 minutes are read, in stretches of {SKIMMED_S:.0f} s spread evenly"]
+    (note,) = progress.notes
+    assert "one in 3 is taken, 1 minutes of it" in note
 
 
-def test_a_header_that_promises_too_little_does_not_fill_the_memory(
+def test_stretches_go_on_from_clip_to_clip_and_stubs_are_left_out() -> None:
+    """Twenty seconds of every sixty: of clips of 25 s, of short ones, of one whose length nobody knows."""
+    assert spread([25.0] * 5, 20.0, 60.0, 2.0) == [
+        [(0.0, 20.0)], [], [(10.0, 25.0)], [(0.0, 5.0)], [(20.0, 25.0)],
+    ]  # fmt: skip
+    short = spread([3.0] * 40, 20.0, 60.0, 2.0)
+    assert sum(end - start for spans in short for start, end in spans) == pytest.approx(40, abs=2)
+    assert all(end - start >= 2 for spans in short for start, end in spans)
+    assert spread([10.5, 0.0, 30.0], 10.0, 30.0, 1.0) == [[(0.0, 10.0)], [(0.0, float("inf"))], [(19.5, 29.5)]]
+
+
+def test_footage_with_a_frame_now_and_then_has_longer_stretches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Room is counted in frames that there are, and a stretch holds some clips of them."""
     config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
-    clip = folder(tmp_path / "monday", film(1500))
-    monkeypatch.setattr(reading, "BYTES", 300 * config.channels * config.width * config.height)
-    monkeypatch.setattr(reading, "_lengths", lambda paths, fps: [0.0])
+    clip = folder(tmp_path / "slow", film(400))
+    monkeypatch.setattr(reading, "BYTES", 500 * config.channels * config.width * config.height)
+    assert Plan.of([clip], config, 1.0).thinned == 1
+    monkeypatch.setattr(reading, "BYTES", 200 * config.channels * config.width * config.height)
+    plan = Plan.of([clip], config, 1.0)
+    assert plan.thinned == 2
+    assert plan.spans[0][0] == (0.0, 20.0)
+    read = read_footage([str(clip)], config, fps=1.0, progress=Recorder())
+    assert len(read.targets(config, held=False)) >= 100
+
+
+def test_where_headers_say_nothing_footage_is_thinned_as_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As evenly: its last minute is no better known than its first."""
+    config = model_config("small", (WIDTH, HEIGHT), gray=False, memory=None)
+    clip = folder(tmp_path / "monday", film(3200))
+    monkeypatch.setattr(reading, "BYTES", 500 * config.channels * config.width * config.height)
+    monkeypatch.setattr(reading.Plan, "of", classmethod(lambda cls, *_: cls(1, [[]])))
     read = read_footage([str(clip)], config, fps=10, progress=Recorder())
-    assert 300 <= sum(len(r.frames) for r in read.recordings) <= 800
+    assert sum(len(r.frames) for r in read.recordings) <= 550
+    assert read.thinned == 8
+    assert [round(r.times[0]) for r in read.recordings] == [0, 160]
 
 
 def test_moments_are_weighed_by_what_moves_in_them(tmp_path: Path) -> None:
