@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, floor, isfinite, pi
@@ -149,6 +151,25 @@ def head_loss(net: Predictor, odd: OddBatch) -> Tensor:
         logits, labels[:, None].expand_as(logits), reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
     )
     return ((each * counts).sum(dim=(0, 2, 3)) / counts.sum(dim=(0, 2, 3)).clamp_min(1)).sum()
+
+
+@contextmanager
+def a_core_for_drawing(wanted: bool) -> Iterator[int]:
+    """If `wanted`, one thread of torch less than there are cores, where it has them all; how many there are. Batches
+    for the head are drawn on a thread of their own, and each layer would wait for the core that draws: on two cores one
+    thread trains faster than two (docs/log.md)."""
+    before = torch.get_num_threads()
+    threads = max(1, before - 1) if wanted and before >= cores() else before
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def faster_precision(run: Run, crops: Crops) -> str:

@@ -31,7 +31,7 @@ from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.pseudo import OddBatch, PseudoAnomalies
 from memwatch.tasks.scenes import learn_scene
-from memwatch.tasks.step import Run, faster_precision, optimiser_for, predicts, set_rate, train_step
+from memwatch.tasks.step import Run, a_core_for_drawing, faster_precision, optimiser_for, predicts, set_rate, train_step
 from memwatch.tasks.train_report import TrainReport
 
 SETTLED_ON = 200
@@ -114,10 +114,11 @@ def train(
     scene = learn_scene(clips)
     pseudo = PseudoAnomalies(crops, clips.backgrounds(config), scene) if net.head else None
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
-    if not run.precision:
-        # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
-        run.precision = faster_precision(run, crops) if budget else "fp32"
-    _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
+    with a_core_for_drawing(pseudo is not None) as threads:
+        if not run.precision:
+            # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
+            run.precision = faster_precision(run, crops) if budget else "fp32"
+        _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
     model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
     with torch.inference_mode():
         model.net.memory.settle(_held_out(model, clips))
@@ -134,7 +135,7 @@ def train(
         minutes=round((earlier + time.monotonic() - began) / 60, 2),
         loss=run.losses[-1][1],
         precision=run.precision,
-        threads=torch.get_num_threads(),
+        threads=threads,
     )
     model.exemplars = exemplars(model, clips)
     pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]

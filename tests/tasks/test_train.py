@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from memwatch.config import ModelConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model
+from memwatch.tasks import step
 from memwatch.tasks import train as training
 from memwatch.tasks.footage import Recording
 from memwatch.tasks.presets import model_config
@@ -320,6 +321,20 @@ def test_beside_a_head_the_predictor_has_a_turn_now_and_then() -> None:
     odd = OddBatch(*(np.zeros(1, np.float32) for _ in range(5)), [])  # type: ignore[arg-type]
     assert [step for step in range(9) if predicts(step, odd)] == [0, PREDICTOR_EVERY, 2 * PREDICTOR_EVERY]
     assert all(predicts(step, None) for step in range(9))
+
+
+def test_where_a_head_s_batches_are_drawn_a_core_is_left_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        cases = ((4, 4, True, 3), (2, 2, True, 1), (1, 1, True, 1), (4, 2, True, 2), (4, 4, False, 4))
+        for cores, threads, wanted, left in cases:
+            monkeypatch.setattr(step, "cores", lambda cores=cores: cores)
+            torch.set_num_threads(threads)
+            with step.a_core_for_drawing(wanted) as had:
+                assert had == torch.get_num_threads() == left
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_abnormal_cell_counts_only_for_the_answers_that_are_asked() -> None:
