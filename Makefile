@@ -119,7 +119,8 @@ bench-memories: $(STAMP)  ## every choice of memory at one budget, on Ped2 (DATA
 bench-drift: $(STAMP)  ## scenes that change, with a memory that is frozen, gated, or always learns (an hour)
 	@$(BIN)/python -m benchmarks.drift --out benchmarks/drift.md $(BENCH)
 
-bench-pace: $(STAMP)  ## frames a second of one camera, on Ped2 (DATA= its folder); wants an idle machine
+bench-pace: $(STAMP)  ## frames a second of one camera, in colour and on Ped2 (DATA= its folder); wants an idle machine
+	@$(BIN)/python -m benchmarks.pace samples/walkway-test.mp4 --model models/walkway.safetensors
 	@$(BIN)/python -m benchmarks.pace "$(DATA)/testing/frames/01" --model models/ucsd-ped2.safetensors
 
 docs: $(STAMP)  ## write docs/guide/config.md and the configuration's JSON schema from the settings themselves
