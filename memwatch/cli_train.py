@@ -37,6 +37,14 @@ class MemoryKind(StrEnum):
     none = "none"
 
 
+class Device(StrEnum):
+    """Where a training computes."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 class NetworkTask(StrEnum):
     """What the network is asked for."""
 
@@ -110,6 +118,7 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Random weights for base's head, not those of one that saw people.")
     ] = False,
+    device: Annotated[Device, typer.Option(help="auto: a GPU where torch finds one.")] = Device.auto,
     force: Force = False,
 ) -> int:
     """Learn what is normal from normal footage.
@@ -137,6 +146,7 @@ def train(
         per_day=per_day,
         fps=fps,
         from_scratch=from_scratch,
+        device=device.value,
         force=force,
         progress=console.progress(),
     )

@@ -87,8 +87,9 @@ def take_fast_step(net: Predictor, crops: Crops, state: MemoryState) -> None:
     if not net.memory.step_sizes():
         return
     chosen = np.linspace(0, len(crops.targets) - 1, FRAMES).round().astype(np.intp)
-    clips = torch.from_numpy(crops.whole(chosen)).contiguous(memory_format=torch.channels_last)
     weights = dict(net.named_parameters())
+    clips = torch.from_numpy(crops.whole(chosen)).to(weights[FAST[0]].device)
+    clips = clips.contiguous(memory_format=torch.channels_last)
     slow = {name: weights[name] for name in FAST}
     net.train()  # batch norms as when the step sizes were learned; their running figures see the new frames once
     loss = sum(net.losses(clips, net(clips, state), state).values(), torch.zeros(()))

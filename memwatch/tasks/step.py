@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,6 +18,7 @@ from memwatch.model import MemoryState, Predictor
 from memwatch.tasks.adversary import Adversary
 from memwatch.tasks.checkpoint import Learners
 from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.device import cores
 from memwatch.tasks.fast_weights import is_task, second_half
 from memwatch.tasks.presets import Schedule
 from memwatch.tasks.pseudo import OddBatch
@@ -53,6 +53,10 @@ class Run:
     recent: list[float] = field(default_factory=list)
     """Losses of the epoch under way."""
     adversary: Adversary | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.net.parameters()).device
 
     def learners(self) -> Learners:
         """What a checkpoint holds besides the memory's state and the meta."""
@@ -106,13 +110,13 @@ def train_step(run: Run, batch: Pixels | None, odd: OddBatch | None = None) -> f
     # What a step draws is its own, resumed or not.
     torch.manual_seed((run.wanted.get("seed", 0) + 7919 * run.step) % 2**63)
     run.optimiser.zero_grad(set_to_none=True)
-    half = torch.autocast("cpu", torch.bfloat16) if run.precision == "bf16" else nullcontext()
+    half = torch.autocast(run.device.type, torch.bfloat16) if run.precision == "bf16" else nullcontext()
     with half:
-        total = head_loss(net, odd) if odd is not None else torch.zeros(())
+        total = head_loss(net, odd) if odd is not None else torch.zeros((), device=run.device)
     value, query = None, None
     if predicts(run.step, odd):
         assert batch is not None, "the predictor has a turn"
-        pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+        pixels = torch.from_numpy(batch).to(run.device).contiguous(memory_format=torch.channels_last)
         if is_task(net, run.step // PREDICTOR_EVERY if odd is not None else run.step):
             # In full precision: half of it loses so small a step.
             pixels, said = second_half(net, pixels, run.state)
@@ -143,12 +147,14 @@ def head_loss(net: Predictor, odd: OddBatch) -> Tensor:
     """Binary cross-entropy of each of the head's answers on a batch of pseudo-anomalies, summed. Ignored cells are
     left out, and abnormal ones of the kinds that are other answers' to tell."""
     assert net.head is not None
-    clips, rest, labels, weights = (torch.from_numpy(part) for part in (odd.clips, odd.rest, odd.labels, odd.weights))
+    device = net.head.logit.weight.device
+    drawn = (odd.clips, odd.rest, odd.labels, odd.weights, odd.asked)
+    clips, rest, labels, weights, asked = (torch.from_numpy(part).to(device) for part in drawn)
     logits = net.head(clips.contiguous(memory_format=torch.channels_last), rest, odd.at).float()
-    asked = torch.from_numpy(odd.asked)[..., None, None]
+    asked = asked[..., None, None]
     counts = weights[:, None] * (asked | (labels[:, None] == 0))
     each = F.binary_cross_entropy_with_logits(
-        logits, labels[:, None].expand_as(logits), reduction="none", pos_weight=torch.tensor(POSITIVE_WEIGHT)
+        logits, labels[:, None].expand_as(logits), reduction="none", pos_weight=labels.new_tensor(POSITIVE_WEIGHT)
     )
     return ((each * counts).sum(dim=(0, 2, 3)) / counts.sum(dim=(0, 2, 3)).clamp_min(1)).sum()
 
@@ -165,11 +171,6 @@ def a_core_for_drawing(wanted: bool) -> Iterator[int]:
         yield threads
     finally:
         torch.set_num_threads(before)
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def faster_precision(run: Run, crops: Crops) -> str:

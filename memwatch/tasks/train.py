@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import Features, Model, Predictor, begin, load_model, save_model
 from memwatch.scoring import FALSE_ALARMS_PER_DAY
 from memwatch.tasks.adversary import Adversary, check_adversarial
+from memwatch.tasks.ahead import ahead
 from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
 from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
 from memwatch.tasks.crops import Crops, Pixels
+from memwatch.tasks.device import computing_on, device_name, device_of, drawers, moved
 from memwatch.tasks.exemplars import exemplars
 from memwatch.tasks.fast_weights import take_fast_step, told
 from memwatch.tasks.footage import Footage, look, read_footage
@@ -60,6 +62,7 @@ def train(
     force: bool = False,
     start: Path | None = None,
     from_scratch: bool = False,
+    device: str = "auto",
     progress: Progress,
 ) -> TrainReport:
     """Learn what is normal in `footage` and write a calibrated model to `out`.
@@ -69,8 +72,9 @@ def train(
     `resume` goes on from it.
     The threshold is meant for `per_day` false alarms a day. `start` is a model to go on from instead of a new one: its
     network and memory are taken over, what its head knows of places is not. A new one's head begins as `model/start.py`
-    has it, if it is of that shape, unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a
-    block-wise memory while it trains (`adversary.py`).
+    has it, if it is of that shape, unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a block-wise
+    memory while it trains (`adversary.py`). `device`, one of DEVICES, is for the steps: what is measured on held-out
+    footage is measured on the processor.
     """
     check_budget(per_day)
     if adversarial:
@@ -88,11 +92,12 @@ def train(
         net.memory.begin(resumed=resume)
     clips = read_footage(footage, config, fps=fps, progress=progress)
     begun = bool(not other and not from_scratch and net.head and begin(net.head))
-    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    place = device_of(device)
+    net = net.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = Run(
         net,
         optimiser_for(net, schedule),
-        other.state if other else net.memory.new_state(),
+        moved(other.state if other else net.memory.new_state(), place),
         schedule,
         "",
         wanted=config.to_dict()
@@ -100,9 +105,12 @@ def train(
         | {"start": origin, "from_scratch": from_scratch, "adversarial": adversarial},
         adversary=Adversary.made(config.channels) if adversarial else None,
     )
+    if run.adversary:
+        run.adversary.judge.to(place)
     earlier = 0.0
     if resume:
-        run.state, meta = load_checkpoint(checkpoint, run.learners(), run.wanted)
+        kept, meta = load_checkpoint(checkpoint, run.learners(), run.wanted)
+        run.state = moved(kept, place)
         run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent, earlier = meta["recent"], run.elapsed
@@ -110,16 +118,19 @@ def train(
     targets = clips.targets(config, held=False)
     crops = Crops(clips, config, targets, schedule.batch, side, seed, clips.busy(targets))
     if other and not resume:
-        take_fast_step(net, crops, run.state)
+        with computing_on(place):
+            take_fast_step(net, crops, run.state)
     scene = learn_scene(clips)
     pseudo = PseudoAnomalies(crops, clips.backgrounds(config), scene) if net.head else None
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
-    with a_core_for_drawing(pseudo is not None) as threads:
+    with a_core_for_drawing(pseudo is not None) as threads, computing_on(place):
         if not run.precision:
             # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
             run.precision = faster_precision(run, crops) if budget else "fp32"
         _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
-    model = Model(net.eval().to(memory_format=torch.contiguous_format), run.state)
+    # What comes now is done where the model will be used.
+    net = net.eval().to("cpu").to(memory_format=torch.contiguous_format)
+    model = Model(net, moved(run.state, torch.device("cpu")))
     with torch.inference_mode():
         model.net.memory.settle(_held_out(model, clips))
     held = calibrate(model, clips, scene, per_day=per_day, progress=progress)
@@ -136,6 +147,7 @@ def train(
         loss=run.losses[-1][1],
         precision=run.precision,
         threads=threads,
+        device=device_name(place),
     )
     model.exemplars = exemplars(model, clips)
     pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]
@@ -268,8 +280,7 @@ def _not_finite(step: int, checkpoint: Path) -> MemwatchError:
 def _batches(
     run: Run, crops: Crops, pseudo: PseudoAnomalies | None, per_epoch: int
 ) -> Iterator[tuple[Pixels | None, OddBatch | None]]:
-    """Batches from the current step on, for the predictor where it has a turn and for the head, drawn one ahead on a
-    thread of their own."""
+    """Batches from the current step on, for the predictor where it has a turn and for the head."""
 
     def draw(step: int) -> tuple[Pixels | None, OddBatch | None]:
         if crops.side:
@@ -278,14 +289,7 @@ def _batches(
         number, position = divmod(step, per_epoch)
         return crops.whole(crops.epoch(number)[position]), None
 
-    with ThreadPoolExecutor(1) as pool:
-        step = run.step
-        ahead = pool.submit(draw, step)
-        while True:
-            batch = ahead.result()
-            step += 1
-            ahead = pool.submit(draw, step)
-            yield batch
+    return ahead(draw, run.step, processes=drawers(run.device))
 
 
 def _held_out(model: Model, clips: Footage) -> Iterator[Features]:
@@ -301,13 +305,12 @@ def _calibration_seconds(run: Run, crops: Crops) -> float:
     config, clips = run.net.config, crops.footage
     held = len(clips.targets(config, held=True))
     clip = torch.zeros(1, (config.clip_length + 1) * config.channels, config.height, config.width)
-    net = run.net.eval()
+    net, state = deepcopy(run.net).eval().to("cpu"), moved(run.state, torch.device("cpu"))
     with torch.inference_mode():
-        net(clip, run.state)
+        net(clip, state)
         started = time.monotonic()
-        net(clip, run.state)
+        net(clip, state)
         one = time.monotonic() - started
-    net.train()
     every = sum(len(r.frames) for r in clips.recordings)
     trust = TRUST_SECONDS if net.head and net.head.scene else 0.0
     return 5 + trust + 1.2 * (held + min(held, SETTLED_ON)) * one + every * SCENE_SECONDS
