@@ -70,7 +70,7 @@ def memory_figures(scene: Scene, model: Path, answers: Path | None) -> dict[str,
     a memory that is frozen, learns behind the gate, or always."""
     loaded, clips = load(model), labelled_clips(scene)
     made = load_model(model)
-    told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in ("steps", "minutes", "threads")}}
+    told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in ("steps", "minutes", "device", "commit")}}
     told |= read_figures(made, [str(scene.train)])
     heads = _answers(scene, answers) if answers else [{} for _ in clips]
     if answers:

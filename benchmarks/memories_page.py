@@ -12,7 +12,7 @@ HEAD = """\
 # Six systems and none, at one budget
 
 Each choice of `--memory` trained by `memwatch train --preset predictor` (the default predictor without the head) on the
-same footage for the same time. **Own**: the memory's distance alone. **With error**: it and the prediction's error.
+same footage for the same number of steps, or the same time. **Own**: the memory's distance alone. **With error**: it and the prediction's error.
 **Detector**: it beside the answers of the default head, which knows nothing of memories; **answers**: those alone.
 Frame AUC, causal / paper; ± is the farthest seed's distance from the mean. **Mean read**: how much the held-out error
 of the prediction rises when what the memory hands to the decoder is replaced by its mean over the footage, everywhere
@@ -32,8 +32,14 @@ def page(records: Sequence[Record], *, command: str) -> str:
         if learned := _updates(mine):
             parts.append(learned)
     if records:
-        commits = ", ".join(sorted({record["commit"] for record in records}))
-        parts.append(f"Commit {commits}; {records[0]['machine']}.")
+        trained, measured = (
+            ", ".join(sorted({str(one) for one in some}))
+            for some in (
+                {f"{_at(record, 'trained.device')} at commit {_at(record, 'trained.commit')}" for record in records},
+                {record["commit"] for record in records},
+            )
+        )
+        parts.append(f"Trained on {trained}. Measured at commit {measured} on {records[0]['machine']}.")
     return "\n\n".join(parts) + "\n"
 
 
