@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ OWN, ERROR = "memory", "prediction"
 PRESET = "predictor"
 OPTIONS = {"students": ("patch=33",)}
 """Of `--memory-option`."""
-VERSION = 2
+VERSION = 3
 """Of what is measured: results of another are measured anew, if their models are still there without training."""
 
 Maps = dict[int, dict[str, NDArray[np.float16]]]
@@ -72,9 +72,9 @@ def memory_figures(scene: Scene, model: Path, answers: Path | None) -> dict[str,
     made = load_model(model)
     told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in ("steps", "minutes", "device", "commit")}}
     told |= read_figures(made, [str(scene.train)])
-    heads = _answers(scene, answers) if answers else [{} for _ in clips]
+    heads, trust = _answers(scene, answers) if answers else ([], {})
     if answers:
-        told["answers"] = _auc(heads, clips, ANSWERS)
+        told["answers"] = _auc(heads, clips, ANSWERS, trust)
     remembers = bool(loaded.runtime.new_state())
     for updates in Updates if remembers else (Updates.frozen,):
         maps = [_maps(loaded, clip, updates, (OWN, ERROR)) for clip in clips]
@@ -85,14 +85,16 @@ def memory_figures(scene: Scene, model: Path, answers: Path | None) -> dict[str,
         }
         if answers:
             both = [_together(head, one) for head, one in zip(heads, maps, strict=True)]
-            told[updates]["detector"] = _auc(both, clips, (*ANSWERS, *own))
+            told[updates]["detector"] = _auc(both, clips, (*ANSWERS, *own), trust)
     return told
 
 
 @lru_cache(maxsize=2)
-def _answers(scene: Scene, answers: Path) -> list[Maps]:
+def _answers(scene: Scene, answers: Path) -> tuple[list[Maps], dict[str, float]]:
+    """What a head says of each clip, and how far each of its answers is trusted."""
     loaded = load(answers)
-    return [_maps(loaded, clip, Updates.frozen, ANSWERS) for clip in labelled_clips(scene)]
+    maps = [_maps(loaded, clip, Updates.frozen, ANSWERS) for clip in labelled_clips(scene)]
+    return maps, loaded.calibration.trust
 
 
 def _maps(loaded: Loaded, clip: LabelledClip, updates: Updates, names: Sequence[str]) -> Maps:
@@ -107,16 +109,20 @@ def _together(head: Maps, memory: Maps) -> Maps:
     return {index: head[index] | cues for index, cues in memory.items() if index in head}
 
 
-def _auc(maps: Sequence[Maps], clips: Sequence[LabelledClip], names: Sequence[str]) -> dict[str, float]:
-    """Causal and paper AUC of what some cues say together."""
-    series = [Series(list(one), [_peak(cues, names) for cues in one.values()]) for one in maps]
+def _auc(
+    maps: Sequence[Maps], clips: Sequence[LabelledClip], names: Sequence[str], trust: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Causal and paper AUC of what some cues say together, each question as far as it is trusted."""
+    series = [Series(list(one), [_peak(cues, names, trust) for cues in one.values()]) for one in maps]
     found = figures(series, clips)
     return {"causal": found["causal"]["auc"], "paper": found["paper"]["auc"]}
 
 
-def _peak(cues: dict[str, NDArray[np.float16]], names: Sequence[str]) -> float:
+def _peak(
+    cues: dict[str, NDArray[np.float16]], names: Sequence[str], trust: Mapping[str, float] | None
+) -> float:
     grids: dict[str, Grid] = {name: cues[name].astype(np.float32) for name in names if name in cues}
-    return float(join(grids).max())
+    return float(join(grids, trust).max())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
