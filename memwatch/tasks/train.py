@@ -72,13 +72,14 @@ def train(
     `resume` goes on from it.
     The threshold is meant for `per_day` false alarms a day. `start` is a model to go on from instead of a new one: its
     network and memory are taken over, what its head knows of places is not. A new one's head begins as `model/start.py`
-    has it, if it is of that shape, unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a block-wise
-    memory while it trains (`adversary.py`). `device`, one of DEVICES, is for the steps: what is measured on held-out
-    footage is measured on the processor.
+    has it, if it is of that shape, unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a
+    block-wise memory while it trains (`adversary.py`). `device`, one of DEVICES, is for the steps: what is measured on
+    held-out footage is measured on the processor.
     """
     check_budget(per_day)
     if adversarial:
         check_adversarial(memory)
+    place = device_of(device)
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
     other = load_model(start) if start else None
@@ -92,7 +93,6 @@ def train(
         net.memory.begin(resumed=resume)
     clips = read_footage(footage, config, fps=fps, progress=progress)
     begun = bool(not other and not from_scratch and net.head and begin(net.head))
-    place = device_of(device)
     net = net.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = Run(
         net,
