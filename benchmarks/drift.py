@@ -58,11 +58,13 @@ class _Seen(Sink):
         self.events[event.id] = (event.start.seconds, event.last.seconds)
 
 
-def figures(path: Path, model: Path, case: Case, updates: Updates) -> dict[str, Any]:
-    """What a detector makes of a case: the share of normal frames over the threshold before, during and after the
-    change, and each anomaly's highest score and whether an event told of it."""
+def figures(path: Path, model: Path, case: Case, updates: Updates, per_day: float) -> dict[str, Any]:
+    """What a detector makes of a case, its threshold meant for `per_day` false alarms a day: the share of normal frames
+    over the threshold before, during and after the change, and each anomaly's highest score and whether an event told
+    of it."""
     loaded, seen = load(model), _Seen()
-    detector = Detector(loaded.runtime, loaded.calibration, updates=updates)
+    calibration = loaded.calibration.at(per_day)
+    detector = Detector(loaded.runtime, calibration, updates=updates)
     with open_source(str(path)) as source:
         tally = run_session(source, detector, sinks=(seen,), events=EventBuilder(path.stem, EventConfig()))
     told = json.loads(path.with_suffix(".json").read_text())["anomalies"]
@@ -83,7 +85,7 @@ def figures(path: Path, model: Path, case: Case, updates: Updates) -> dict[str, 
         normal = part & scored & ~busy
         shares[name] = float(over[normal].mean()) if normal.any() else None
     return {
-        "threshold": loaded.calibration.threshold,
+        "threshold": calibration.threshold,
         "false_share": shares,
         "anomalies": [_anomaly(one, seen, over) for one in told],
         "lessons": detector.learner.taken,
@@ -111,14 +113,14 @@ def _drift(detector: Detector) -> float | None:
     return float(np.sqrt(np.square(known.mean - trained.mean).mean())) if known and trained else None
 
 
-def jobs(scene: str, model: Path, work: Path, cases: Sequence[Case]) -> list[Job]:
+def jobs(scene: str, model: Path, work: Path, cases: Sequence[Case], per_day: float) -> list[Job]:
     """One for each case and way of learning; the footage must be there."""
     found = []
     for case in cases:
         path = footage(scene, case, work)
-        key = key_of(footage_id(path), footage_id(model), code_id([*CODE, "benchmarks/drift.py"]))
+        key = key_of(footage_id(path), footage_id(model), code_id([*CODE, "benchmarks/drift.py"]), f"{per_day:g}")
         for updates in Updates:
-            run = lambda path=path, case=case, updates=updates: figures(path, model, case, updates)  # noqa: E731
+            run = lambda path=path, case=case, updates=updates: figures(path, model, case, updates, per_day)  # noqa: E731
             found.append(Job(scene, f"{case.name}-{updates}", key, run, model.stem))
     return found
 
@@ -143,13 +145,14 @@ def _page(options: argparse.Namespace) -> str:
                 _say(f"{scene}: drawing {case.name}")
                 draw_case(scene, case, path)
         model = given.get(scene) or _trained(scene, options)
-        for job in jobs(scene, model, options.work, cases):
+        for job in jobs(scene, model, options.work, cases, options.false_alarms_per_day):
             if not done(job, options.work):
                 _say(f"{scene}: {job.name}")
             records.append(measure(job, options.work))
     models = "".join(f" --model {scene}={file.name}" for scene, file in given.items())
     only = "".join(f" --only {name}" for name in options.only)
-    return page(records, cases, command=f"python -m benchmarks.drift{models}{only}")
+    budget = f" --false-alarms-per-day {options.false_alarms_per_day:g}"
+    return page(records, cases, command=f"python -m benchmarks.drift{models}{only}{budget}")
 
 
 def _given(pairs: Sequence[str]) -> dict[str, Path]:
@@ -183,6 +186,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", action="append", default=[], metavar="SCENE=FILE", help="instead of training one")
     parser.add_argument("--minutes", type=float, default=15, help="of each training")
+    parser.add_argument("--false-alarms-per-day", type=float, default=1.0, metavar="N", help="that thresholds are for")
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help="measure this case, repeatable")
     parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
     parser.add_argument("--work", type=Path, default=Path("runs/drift"), help="footage and results")

@@ -12,12 +12,13 @@ from memwatch.pipeline import Updates
 HEAD = """\
 # A scene that changes
 
-Drawn scenes, altered by rule from the first minute on (`benchmarks/altered.py`), watched with a memory that is frozen,
-one that learns behind the gate (the default), and one that learns from every frame at once. **False** is the share of
-normal frames over the threshold, farther than two seconds from any anomaly: before the change, during it, and after.
-**Found** counts the anomalies of which an event told, and says whether the last was among them; **last** is the highest
-score of the last one as a share of the first one's; **at the end** is the share of frames over the threshold in the
-last 20 seconds of something that stays. Each model's own threshold, meant for one false alarm a day."""
+Drawn scenes, altered by rule from the first minute on (`benchmarks/altered.py`), watched with a memory that is
+frozen, one that learns behind the gate (the default), and one that learns from every frame at once. **False** is the
+share of normal frames over the threshold, farther than two seconds from any anomaly: before the change, during it,
+and after. **Found** counts the anomalies of which an event told, and says whether the last was among them; **last**
+is the highest score of the last one as a share of the first one's; **at the end** is the share of frames over the
+threshold in the last 20 seconds of something that stays. Each model's own threshold, for the budget that the command
+names."""
 
 
 def page(records: Sequence[Record], cases: Sequence[Case], *, command: str) -> str:

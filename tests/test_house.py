@@ -34,6 +34,8 @@ TORCH_ROOMS = (
     "memwatch/runtime/torch_runtime.py",
     "memwatch/tasks/train.py",
     "memwatch/tasks/step.py",
+    "memwatch/tasks/ahead.py",
+    "memwatch/tasks/device.py",
     "memwatch/tasks/adversary.py",
     "memwatch/tasks/fast_weights.py",
     "memwatch/tasks/checkpoint.py",

@@ -8,18 +8,26 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from memwatch.errors import UsageError
+from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import MemoryState
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
 def device_of(wanted: str) -> torch.device:
-    """`auto` is the GPU where torch finds one. UsageError for a GPU that isn't there."""
+    """`auto` is the GPU where torch finds one. UsageError for one that isn't there, MemwatchError for one that doesn't
+    compute."""
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
         raise UsageError("--device cuda: torch finds no GPU", "leave --device out, or install torch with CUDA")
-    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
+    if not there or wanted == "cpu":
+        return torch.device("cpu")
+    try:
+        torch.ones(1, device="cuda").add(1).item()
+    except RuntimeError as error:  # too old for this build, or in use by others
+        reason = str(error).splitlines()[0]
+        raise MemwatchError(f"the GPU cannot be used: {reason}", "train on the processor with --device cpu") from None
+    return torch.device("cuda")
 
 
 def device_name(device: torch.device) -> str:

@@ -43,7 +43,7 @@ def test_a_clip_is_measured_end_to_end(
     model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, updates: Updates
 ) -> None:
     monkeypatch.setattr(drift, "BEGIN", 1.5)
-    found = figures(clip, model, CASE, updates)
+    found = figures(clip, model, CASE, updates, 1.0)
     json.dumps(found, allow_nan=False)
     (one,) = found["anomalies"]
     assert (one["kind"], one["first_s"], one["seconds"]) == ("patch", 5.2, pytest.approx(0.5))
@@ -59,7 +59,7 @@ def test_a_clip_is_measured_end_to_end(
 
 def test_a_part_without_normal_frames_has_no_share(model: Path, clip: Path) -> None:
     """The change begins after the clip's end."""
-    found = figures(clip, model, CASES[0], Updates.frozen)
+    found = figures(clip, model, CASES[0], Updates.frozen, 1.0)
     assert found["false_share"]["before"] is not None
     assert found["false_share"]["during"] is None
     assert found["false_share"]["after"] is None

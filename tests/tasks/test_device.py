@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from memwatch.config import MEMORIES
-from memwatch.errors import UsageError
+from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import Predictor
 from memwatch.tasks import step as steps
 from memwatch.tasks.adversary import Adversary
@@ -33,6 +33,19 @@ def test_without_a_gpu_auto_is_the_processor_and_cuda_is_refused() -> None:
     assert device_of("auto") == device_of("cpu") == torch.device("cpu")
     with pytest.raises(UsageError, match="finds no GPU"):
         device_of("cuda")
+
+
+@NO_GPU
+def test_a_gpu_that_does_not_compute_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*shape: int, device: str) -> torch.Tensor:
+        raise RuntimeError("no kernel image is available\nfor a reason that fills a page")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", refuse)
+    assert device_of("cpu") == torch.device("cpu")
+    with pytest.raises(MemwatchError, match="the GPU cannot be used") as told:
+        device_of("auto")
+    assert told.value.line().endswith("no kernel image is available; train on the processor with --device cpu")
 
 
 @NO_GPU
