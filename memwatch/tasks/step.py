@@ -84,7 +84,7 @@ def optimiser_for(net: Predictor, schedule: Schedule) -> torch.optim.Optimizer:
     groups = [{"params": part, "peak": peaks[name]} for name, part in parts.items() if part]
     if schedule.epochs:  # as published
         return torch.optim.Adam(groups, schedule.rate)
-    return torch.optim.AdamW(groups, schedule.rate, weight_decay=WEIGHT_DECAY)
+    return torch.optim.AdamW(groups, schedule.rate, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 def set_rate(run: Run, done: float) -> None:
