@@ -20,8 +20,8 @@ the memory hands to the decoder is replaced by its mean over the footage, everyw
 how far reads lie from that mean, as a share of its length. `none` and `students` hand on the features themselves:
 theirs is what any bottleneck costs, and what a memory's is to be compared with. **Read** and **use**: perplexity of
 the weights of a read and of the items' use (the number of items that an even choice would be among); **used**: items
-that are the nearest to at least a tenth of an even share of places. Students are given patches of 33 pixels.
-`docs/papers/` tells what each choice is."""
+that are the nearest to at least a tenth of an even share of places. **Ms a frame** is the fastest run's, on one
+thread. Students are given patches of 33 pixels. `docs/papers/` tells what each choice is."""
 
 
 def page(records: Sequence[Record], *, command: str) -> str:
@@ -61,7 +61,7 @@ def _reads(records: Sequence[Record]) -> str:
     for memory, runs in _by_memory(records):
         cells = [
             _number(runs, "parameters", ",.0f"),
-            _number(runs, "ms"),
+            f"{min(_numbers(runs, 'ms')):.1f}",
             _number(runs, "trained.steps", ",.0f"),
             _number(runs, "error", ".2e"),
             _percent(runs, "read_spread"),

@@ -76,7 +76,7 @@ def test_the_head_counts_for_no_parameters_of_the_memory_s_network(footage: list
 def record(memory: str, seed: int, figures: dict[str, Any]) -> dict[str, Any]:
     told = {"error": 0.00123, "read_spread": 0.04, "mean_read": 0.25, "mean_read_of_place": 0.05, "parameters": 12345,
             "ms": 4.5, "items": None, "read_perplexity": None, "use_perplexity": None, "used": None,
-            "trained": {"steps": 1200}}  # fmt: skip
+            "trained": {"steps": 1200, "device": "a card", "commit": "def5678"}}  # fmt: skip
     return {"scene": "walkway", "job": f"{memory}-{seed}", "model": None, "key": "0", "commit": "abc1234",
             "date": "2026-01-02", "machine": "a machine, 2 cores", "seconds": 1.0,
             "figures": told | figures}  # fmt: skip
@@ -98,7 +98,7 @@ def test_the_page_says_what_was_measured_and_a_dash_for_the_rest() -> None:
     found = [
         record("none", 0, {"frozen": measured(None, 0.8)}),
         record("mnad", 0, items | {"frozen": measured(0.6, 0.9), "gated": measured(0.65, 0.9)}),
-        record("mnad", 1, items | {"used": 32, "frozen": measured(0.7, 0.9), "gated": measured(0.75, 0.9)}),
+        record("mnad", 1, items | {"used": 32, "ms": 6.5, "frozen": measured(0.7, 0.9), "gated": measured(0.75, 0.9)}),
     ]
     text = page(found, command="python -m x")
     assert "`python -m x`" in text
@@ -113,7 +113,7 @@ def test_the_page_says_what_was_measured_and_a_dash_for_the_rest() -> None:
     assert rows(text, "mnad, always") == [["–", "–", "–"]]
     assert rows(text, "none, frozen") == []
     assert text.index("| mnad | 2") < text.index("| none | 1")  # in the order of choices
-    assert "Commit abc1234; a machine, 2 cores" in text
+    assert "Trained on a card at commit def5678. Measured at commit abc1234 on a machine, 2 cores." in text
 
 
 def test_where_no_memory_learns_on_there_is_no_table_of_it() -> None:
@@ -123,4 +123,4 @@ def test_where_no_memory_learns_on_there_is_no_table_of_it() -> None:
 def test_without_results_the_page_is_its_head() -> None:
     text = page([], command="x")
     assert text.startswith("# Six systems")
-    assert "Commit" not in text
+    assert "commit" not in text
