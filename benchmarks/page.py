@@ -51,7 +51,7 @@ came."""
 
 THRESHOLDS = """\
 The test clips at the thresholds of other budgets, the memory kept as trained, judged frame by frame. Delays count from
-a segment's first frame, of which a clip's first eight have no score yet, and from the first that has one."""
+a segment's first frame, of which a clip's first four have no score yet, and from the first that has one."""
 
 
 @dataclass(slots=True)
