@@ -26,6 +26,7 @@ from memwatch.config import EventConfig
 from memwatch.errors import UsageError
 from memwatch.events import EventBuilder
 from memwatch.pipeline import Detector, Updates, run_session
+from memwatch.scoring import FALSE_ALARMS_PER_DAY
 from memwatch.sinks import Sink
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import load
@@ -62,9 +63,8 @@ def figures(path: Path, model: Path, case: Case, updates: Updates, per_day: floa
     """What a detector makes of a case, its threshold meant for `per_day` false alarms a day: the share of normal frames
     over the threshold before, during and after the change, and each anomaly's highest score and whether an event told
     of it."""
-    loaded, seen = load(model), _Seen()
-    calibration = loaded.calibration.at(per_day)
-    detector = Detector(loaded.runtime, calibration, updates=updates)
+    loaded, seen = load(model, per_day=per_day), _Seen()
+    detector = Detector(loaded.runtime, loaded.calibration, updates=updates)
     with open_source(str(path)) as source:
         tally = run_session(source, detector, sinks=(seen,), events=EventBuilder(path.stem, EventConfig()))
     told = json.loads(path.with_suffix(".json").read_text())["anomalies"]
@@ -85,7 +85,7 @@ def figures(path: Path, model: Path, case: Case, updates: Updates, per_day: floa
         normal = part & scored & ~busy
         shares[name] = float(over[normal].mean()) if normal.any() else None
     return {
-        "threshold": calibration.threshold,
+        "threshold": loaded.calibration.threshold,
         "false_share": shares,
         "anomalies": [_anomaly(one, seen, over) for one in told],
         "lessons": detector.learner.taken,
@@ -151,8 +151,8 @@ def _page(options: argparse.Namespace) -> str:
             records.append(measure(job, options.work))
     models = "".join(f" --model {scene}={file.name}" for scene, file in given.items())
     only = "".join(f" --only {name}" for name in options.only)
-    budget = f" --false-alarms-per-day {options.false_alarms_per_day:g}"
-    return page(records, cases, command=f"python -m benchmarks.drift{models}{only}{budget}")
+    how = f" --minutes {options.minutes:g} --false-alarms-per-day {options.false_alarms_per_day:g}"
+    return page(records, cases, command=f"python -m benchmarks.drift{models}{only}{how}")
 
 
 def _given(pairs: Sequence[str]) -> dict[str, Path]:
@@ -186,7 +186,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", action="append", default=[], metavar="SCENE=FILE", help="instead of training one")
     parser.add_argument("--minutes", type=float, default=15, help="of each training")
-    parser.add_argument("--false-alarms-per-day", type=float, default=1.0, metavar="N", help="that thresholds are for")
+    budget: dict[str, Any] = {"type": float, "default": FALSE_ALARMS_PER_DAY, "metavar": "N"}
+    parser.add_argument("--false-alarms-per-day", **budget, help="that thresholds are for")
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help="measure this case, repeatable")
     parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
     parser.add_argument("--work", type=Path, default=Path("runs/drift"), help="footage and results")

@@ -61,7 +61,7 @@ def _reads(records: Sequence[Record]) -> str:
     for memory, runs in _by_memory(records):
         cells = [
             _number(runs, "parameters", ",.0f"),
-            f"{min(_numbers(runs, 'ms')):.1f}",
+            f"{min(ms):.1f}" if (ms := _numbers(runs, "ms")) else "–",
             _number(runs, "trained.steps", ",.0f"),
             _number(runs, "error", ".2e"),
             _percent(runs, "read_spread"),

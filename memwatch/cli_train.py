@@ -74,9 +74,10 @@ Out = Annotated[Path, typer.Option("--out", help="Model file to write.", metavar
 Steps = Annotated[int | None, typer.Option(min=1, metavar="N", help="Train for this many steps.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Seed = Annotated[
-    int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps and footage: same model.")
+    int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Same seed, steps, footage and processor: same model.")
 ]
 PerDay = Annotated[float, typer.Option("--false-alarms-per-day", metavar="N", help="Budget that sets the threshold.")]
+On = Annotated[Device, typer.Option("--device", help="Where it computes; auto: on a GPU where torch finds one.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a model file that exists.")]
 
 
@@ -118,7 +119,7 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Random weights for base's head, not those of one that saw people.")
     ] = False,
-    device: Annotated[Device, typer.Option(help="auto: a GPU where torch finds one.")] = Device.auto,
+    device: On = Device.auto,
     force: Force = False,
 ) -> int:
     """Learn what is normal from normal footage.
@@ -166,6 +167,7 @@ def adapt(
     seed: Seed = 0,
     per_day: PerDay = 1.0,
     fps: Fps = None,
+    device: On = Device.auto,
     force: Force = False,
 ) -> int:
     """Make a model of a new camera from one of another, in minutes.
@@ -189,6 +191,7 @@ def adapt(
         seed=seed,
         per_day=per_day,
         fps=fps,
+        device=device.value,
         force=force,
         progress=console.progress(),
     )

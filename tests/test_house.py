@@ -34,7 +34,7 @@ TORCH_ROOMS = (
     "memwatch/runtime/torch_runtime.py",
     "memwatch/tasks/train.py",
     "memwatch/tasks/step.py",
-    "memwatch/tasks/ahead.py",
+    "memwatch/tasks/prefetch.py",
     "memwatch/tasks/device.py",
     "memwatch/tasks/adversary.py",
     "memwatch/tasks/fast_weights.py",

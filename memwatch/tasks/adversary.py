@@ -39,9 +39,9 @@ class Adversary:
     optimiser: torch.optim.Optimizer
 
     @classmethod
-    def made(cls, channels: int) -> Adversary:
+    def made(cls, channels: int, device: torch.device | None = None) -> Adversary:
         """A new one for frames of so many channels; random as torch's seed has it."""
-        judge = Discriminator(channels)
+        judge = Discriminator(channels).to(device)
         return cls(judge, torch.optim.Adam(judge.parameters(), RATE, betas=BETAS))
 
     def terms(self, true: Tensor, predicted: Tensor) -> dict[str, Tensor]:

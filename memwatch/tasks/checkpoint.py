@@ -55,7 +55,16 @@ def load_checkpoint(path: Path, learners: Learners, wanted: dict[str, Any]) -> t
             index, _, slot = name.partition(".")
             slots.setdefault(int(index), {})[slot] = value
         optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+        _laid_out(optimiser)
     return _part(tensors, "state."), meta
+
+
+def _laid_out(optimiser: torch.optim.Optimizer) -> None:
+    """Moments in their weights' memory layout: a fused step reads both as they lie."""
+    for weight, slots in optimiser.state.items():
+        for name, value in slots.items():
+            if value.shape == weight.shape:
+                slots[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

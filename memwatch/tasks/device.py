@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import MemoryState
+from memwatch.tasks.progress import Progress
 
-DEVICES = ("auto", "cpu", "cuda")
+MOST_WORKERS = 16
 
 
-def device_of(wanted: str) -> torch.device:
-    """`auto` is the GPU where torch finds one. UsageError for one that isn't there, MemwatchError for one that doesn't
-    compute."""
-    there = torch.cuda.is_available()
-    if wanted == "cuda" and not there:
-        raise UsageError("--device cuda: torch finds no GPU", "leave --device out, or install torch with CUDA")
-    if not there or wanted == "cpu":
+def device_of(wanted: str, progress: Progress) -> torch.device:
+    """`auto` is the GPU where torch finds one that computes, or else the processor, which is told; "cuda" is the GPU.
+    UsageError where it isn't there, MemwatchError where it doesn't compute."""
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no GPU", "leave --device out, or install torch with CUDA")
     try:
         torch.ones(1, device="cuda").add(1).item()
     except RuntimeError as error:  # too old for this build, or in use by others
-        reason = str(error).splitlines()[0]
-        raise MemwatchError(f"the GPU cannot be used: {reason}", "train on the processor with --device cpu") from None
+        reason = f"the GPU cannot be used: {str(error).splitlines()[0]}"
+        if wanted == "cuda":
+            raise MemwatchError(reason, "train on the processor with --device cpu") from None
+        progress.note(f"{reason}; training on the processor")
+        return torch.device("cpu")
     return torch.device("cuda")
 
 
@@ -38,16 +40,14 @@ def moved(state: MemoryState, device: torch.device) -> MemoryState:
     return {name: value.to(device) for name, value in state.items()}
 
 
-@contextmanager
-def computing_on(device: torch.device) -> Iterator[None]:
+def computing_on(device: torch.device) -> AbstractContextManager[object]:
     """Tensors that are made from nothing are made there."""
-    with nullcontext() if device.type == "cpu" else device:
-        yield
+    return nullcontext() if device.type == "cpu" else device
 
 
-def drawers(device: torch.device) -> int:
-    """How many processes are to draw the batches of a training; 0 is a thread of its own. Forked, so not on Windows."""
-    return max(1, cores() - 1) if device.type == "cuda" and os.name == "posix" else 0
+def workers(device: torch.device) -> int:
+    """How many processes are to draw the batches of a training; 0 is a thread of its own."""
+    return min(MOST_WORKERS, max(1, cores() - 1)) if device.type == "cuda" else 0
 
 
 def cores() -> int:

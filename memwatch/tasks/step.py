@@ -53,6 +53,8 @@ class Run:
     recent: list[float] = field(default_factory=list)
     """Losses of the epoch under way."""
     adversary: Adversary | None = None
+    devices: list[str] = field(default_factory=list)
+    """Where it computes, and did before it was resumed."""
 
     @property
     def device(self) -> torch.device:
@@ -71,6 +73,7 @@ class Run:
             "losses": self.losses,
             "recent": self.recent,
             "precision": self.precision,
+            "devices": self.devices,
         }
 
 

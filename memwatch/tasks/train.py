@@ -17,18 +17,18 @@ from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import Features, Model, Predictor, begin, load_model, save_model
 from memwatch.scoring import FALSE_ALARMS_PER_DAY
 from memwatch.tasks.adversary import Adversary, check_adversarial
-from memwatch.tasks.ahead import ahead
 from memwatch.tasks.budget import check_budget
 from memwatch.tasks.calibrate import calibrate
 from memwatch.tasks.card import card
 from memwatch.tasks.checkpoint import load_checkpoint, save_checkpoint
 from memwatch.tasks.crops import Crops, Pixels
-from memwatch.tasks.device import computing_on, device_name, device_of, drawers, moved
+from memwatch.tasks.device import computing_on, device_name, device_of, moved, workers
 from memwatch.tasks.exemplars import exemplars
 from memwatch.tasks.fast_weights import take_fast_step, told
 from memwatch.tasks.footage import Footage, look, read_footage
 from memwatch.tasks.interrupts import HeldSignals
 from memwatch.tasks.pictures import draw_loss, draw_predictions
+from memwatch.tasks.prefetch import prefetched
 from memwatch.tasks.presets import PRESETS, Schedule, model_config
 from memwatch.tasks.progress import Progress
 from memwatch.tasks.pseudo import OddBatch, PseudoAnomalies
@@ -68,20 +68,20 @@ def train(
     """Learn what is normal in `footage` and write a calibrated model to `out`.
 
     `minutes` is the whole command's budget, reading and calibration included; `steps` trains an exact number of steps
-    instead, which is what makes two runs with one seed equal. A checkpoint lies beside `out` until the model does;
-    `resume` goes on from it.
-    The threshold is meant for `per_day` false alarms a day. `start` is a model to go on from instead of a new one: its
-    network and memory are taken over, what its head knows of places is not. A new one's head begins as `model/start.py`
-    has it, if it is of that shape, unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a
-    block-wise memory while it trains (`adversary.py`). `device`, one of DEVICES, is for the steps: what is measured on
-    held-out footage is measured on the processor.
+    instead, which is what makes two runs with one seed equal, on one kind of processor; a GPU adds as it comes. A
+    checkpoint lies beside `out` until the model does; `resume` goes on from it. The threshold is meant for `per_day`
+    false alarms a day. `start` is a model to go on from instead of a new one: its network and memory are taken over,
+    what its head knows of places is not. A new one's head begins as `model/start.py` has it, if it is of that shape,
+    unless `from_scratch`. With `adversarial`, a discriminator judges the predictor of a block-wise memory while it
+    trains (`adversary.py`). `device` (`device_of`) is for the steps: what is measured on held-out footage is
+    measured on the processor.
     """
     check_budget(per_day)
     if adversarial:
         check_adversarial(memory)
-    place = device_of(device)
     began = time.monotonic()
     schedule, checkpoint = _plan(out, preset, minutes, steps, resume, force)
+    place = device_of(device, progress)
     other = load_model(start) if start else None
     origin = other.id if other else None
     width, height, gray = look(footage, fps=fps)
@@ -103,15 +103,18 @@ def train(
         wanted=config.to_dict()
         | {"seed": seed, "minutes": minutes, "steps": steps, "fps": fps, "clips": clips.names}
         | {"start": origin, "from_scratch": from_scratch, "adversarial": adversarial},
-        adversary=Adversary.made(config.channels) if adversarial else None,
+        devices=[device_name(place)],
+        adversary=Adversary.made(config.channels, place) if adversarial else None,
     )
-    if run.adversary:
-        run.adversary.judge.to(place)
     earlier = 0.0
     if resume:
         kept, meta = load_checkpoint(checkpoint, run.learners(), run.wanted)
         run.state = moved(kept, place)
-        run.step, run.elapsed, run.precision = meta["step"], meta["elapsed"], meta["precision"]
+        run.step, run.elapsed = meta["step"], meta["elapsed"]
+        before = meta.get("devices", ["cpu"])
+        if before[-1] == run.devices[0]:
+            run.precision = meta["precision"]  # what was faster elsewhere need not be so here
+        run.devices = list(dict.fromkeys(before + run.devices))
         run.losses = [(int(step), float(loss)) for step, loss in meta["losses"]]
         run.recent, earlier = meta["recent"], run.elapsed
     side = schedule.side(config)
@@ -123,11 +126,13 @@ def train(
     scene = learn_scene(clips)
     pseudo = PseudoAnomalies(crops, clips.backgrounds(config), scene) if net.head else None
     budget = (minutes if minutes is not None else schedule.minutes or 0) * 60 if steps is None else 0.0
-    with a_core_for_drawing(pseudo is not None) as threads, computing_on(place):
+    reserve = _calibration_seconds(run, crops) if budget else 0.0
+    with a_core_for_drawing(pseudo is not None and place.type == "cpu") as threads, computing_on(place):
         if not run.precision:
             # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
             run.precision = faster_precision(run, crops) if budget else "fp32"
-        _loop(run, crops, pseudo, checkpoint, steps=steps, budget=budget, began=began, progress=progress)
+        length: dict[str, Any] = {"steps": steps, "budget": budget, "reserve": reserve, "began": began}
+        _loop(run, crops, pseudo, checkpoint, **length, progress=progress)
     # What comes now is done where the model will be used.
     net = net.eval().to("cpu").to(memory_format=torch.contiguous_format)
     model = Model(net, moved(run.state, torch.device("cpu")))
@@ -147,7 +152,7 @@ def train(
         loss=run.losses[-1][1],
         precision=run.precision,
         threads=threads,
-        device=device_name(place),
+        device=", then ".join(run.devices),
     )
     model.exemplars = exemplars(model, clips)
     pictures = [out.with_suffix(".loss.png"), out.with_suffix(".frames.png")]
@@ -212,14 +217,14 @@ def _loop(
     *,
     steps: int | None,
     budget: float,
+    reserve: float,
     began: float,
     progress: Progress,
 ) -> None:
-    """Steps until the budget (seconds since `began`, with what calibration will need kept back) or the steps are used
-    up."""
+    """Steps until the budget (seconds since `began`, with the `reserve` that calibration will need kept back) or the
+    steps are used up."""
     per_epoch = max(1, len(crops.targets) // crops.batch)
     total = steps if steps is not None else (None if budget else run.schedule.epochs * per_epoch)
-    reserve = _calibration_seconds(run, crops) if budget else 0.0
     start, before, fresh = time.monotonic(), run.elapsed, run.step
     progress.start("training", total if total else round(budget - reserve), unit="steps" if total else "s")
     progress.step(run.step if total else run.elapsed)
@@ -289,7 +294,7 @@ def _batches(
         number, position = divmod(step, per_epoch)
         return crops.whole(crops.epoch(number)[position]), None
 
-    return ahead(draw, run.step, processes=drawers(run.device))
+    return prefetched(draw, run.step, workers=workers(run.device))
 
 
 def _held_out(model: Model, clips: Footage) -> Iterator[Features]:

@@ -85,8 +85,9 @@ class Source:
         """(N, 512) of patches (N, C, h, w) in [-1, 1], gray or BGR."""
         large = F.interpolate(patches.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
         red_first = large.flip(1) if large.shape[1] == 3 else large.expand(-1, 3, -1, -1)
-        mean, deviation = (torch.tensor(some)[:, None, None] for some in (MEAN, DEVIATION))
-        said: Tensor = self._net(((red_first + 1) / 2 - mean) / deviation)
+        mean, deviation = (large.new_tensor(some)[:, None, None] for some in (MEAN, DEVIATION))
+        # No part of the module that is trained, so it is moved by hand.
+        said: Tensor = self._net.to(patches.device)(((red_first + 1) / 2 - mean) / deviation)
         return said
 
 

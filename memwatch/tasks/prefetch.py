@@ -1,12 +1,13 @@
 """Batches drawn ahead of the step that takes them: by a thread beside a training on the processor, by many processes
-beside one on a GPU, which would wait for a single one most of the time."""
+beside one on a GPU, which is done with a batch sooner than one process has drawn it."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import cv2
 from torch.utils.data import DataLoader, Dataset
@@ -14,19 +15,19 @@ from torch.utils.data import DataLoader, Dataset
 Drawn = TypeVar("Drawn")
 
 
-def ahead(draw: Callable[[int], Drawn], first: int, *, processes: int = 0) -> Iterator[Drawn]:
-    """What `draw` answers for the steps `first`, `first` + 1, … without end. With `processes` they are forked, so that
-    they share what `draw` knows; what it answers is pickled."""
-    if not processes:
+def prefetched(draw: Callable[[int], Drawn], first: int, *, workers: int = 0) -> Iterator[Drawn]:
+    """What `draw` answers for the steps `first`, `first` + 1, … without end. Workers are forked, so that they share
+    what `draw` knows; what it answers is pickled."""
+    if not workers:
         yield from _by_thread(draw, first)
         return
-    cv2.setNumThreads(1)  # its threads don't survive a fork
     yield from DataLoader(
         _Steps(draw),
         batch_size=None,
         sampler=count(first),
-        num_workers=processes,
+        num_workers=workers,
         collate_fn=_as_it_is,
+        worker_init_fn=_begin,
         multiprocessing_context="fork",
     )
 
@@ -40,7 +41,7 @@ def _by_thread(draw: Callable[[int], Drawn], first: int) -> Iterator[Drawn]:
             yield drawn
 
 
-class _Steps(Dataset[Drawn], Generic[Drawn]):
+class _Steps(Dataset[Drawn]):
     def __init__(self, draw: Callable[[int], Drawn]) -> None:
         self.draw = draw
 
@@ -50,3 +51,10 @@ class _Steps(Dataset[Drawn], Generic[Drawn]):
 
 def _as_it_is(drawn: Drawn) -> Drawn:
     return drawn
+
+
+def _begin(worker: int) -> None:
+    """A stop is the training's to take, which saves first and then ends its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # those of before the fork are not there
