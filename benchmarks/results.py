@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 from memwatch.errors import MemwatchError
 from memwatch.files import write_text
+from memwatch.tasks.device import cores
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = "memwatch.accuracy/1"
@@ -124,5 +124,4 @@ def machine() -> str:
         name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} core{'s' if cores != 1 else ''}"
+    return f"{name}, {cores()} core{'s' if cores() != 1 else ''}"
