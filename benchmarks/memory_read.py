@@ -14,7 +14,7 @@ from torch import Tensor
 from memwatch.model import Model, Read
 from memwatch.runtime import open_runtime
 from memwatch.tasks.footage import Footage, read_footage
-from memwatch.tasks.memory import LEAST_USED
+from memwatch.tasks.memory_report import LEAST_USED
 from memwatch.tasks.progress import Silent
 
 FRAMES = 160

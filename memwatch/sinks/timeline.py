@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -14,10 +13,8 @@ from memwatch.files import write_figure
 from memwatch.sinks.base import Sink
 from memwatch.sinks.jpeg import jpeg
 from memwatch.sinks.marked import draw_boxes
+from memwatch.sinks.story import Span, Story, Truth
 from memwatch.types import Event, Frame, Image, Observation
-
-Truth = tuple[float, float, str]
-"""(start, end, label) in seconds of the source, end excluded."""
 
 MOST_POINTS = 20_000
 """Of the curve, a multiple of what can be seen; a longer source keeps the highest of each few frames."""
@@ -28,34 +25,6 @@ RECENT = 256
 """Frames over the threshold kept (small, as JPEG) until an event says which of them was its peak."""
 THUMBNAIL_WIDTH = 480
 DPI = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What the picture shows of an event; its observations would keep their maps in memory."""
-
-    start: float
-    last: float
-    peak: float
-    score: float
-    """At the peak."""
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class Story:
-    """What the picture tells; times in seconds of the source."""
-
-    title: str = ""
-    seconds: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    """NaN where nothing was scored."""
-    threshold: float | None = None
-    spans: dict[str, Span] = field(default_factory=dict)
-    """By the event's id, in the order of their starts."""
-    events: int = 0
-    thumbnails: dict[str, Image] = field(default_factory=dict)
-    truth: tuple[Truth, ...] = ()
 
 
 class Timeline(Sink):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,10 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from memwatch.sinks.page import Page
+from memwatch.sinks.story import Span, Story, Truth
 from memwatch.sinks.style import ALARM, INK, LINE, MUTED, NORMAL, TEXT, TRACE, clock_text
-
-if TYPE_CHECKING:
-    from memwatch.sinks.timeline import Span, Story, Truth
 
 WIDTH = 12.0
 """Inches, as all lengths here."""

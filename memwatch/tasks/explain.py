@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,88 +12,20 @@ from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig, RegionConfig
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.events.reasons import reason
 from memwatch.files import write_figure
 from memwatch.pipeline import run_session
 from memwatch.runtime import Runtime
 from memwatch.scoring import squared_error
 from memwatch.sinks import Sink
 from memwatch.tasks.colour import check_colour
+from memwatch.tasks.explanation import Explanation, Item
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.session import load
-from memwatch.types import Clip, Frame, Grid, Observation, Prediction, State, Tally
+from memwatch.types import Clip, Frame, Observation, Prediction, State, Tally
 from memwatch.video import Source, find_clips, open_source
 
 PATCH = 7
 """Cells of the memory's grid across the patch that stands for an item."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A memory item as this frame reads it."""
-
-    number: int
-    share: float
-    """Of the frame's places, those whose nearest item this is."""
-    similarity: float
-    """Cosine at the place of this frame that is most like it."""
-    patch: NDArray[np.float32] | None
-    """(C, h, w) in [-1, 1]: around the place most like it in all frames up to this one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """All that went into one frame's score."""
-
-    clip: Clip
-    prediction: Prediction
-    error: Grid
-    """(h, w), squared error of the prediction in [0, 1] units, mean over channels."""
-    observation: Observation
-    items: tuple[Item, ...]
-    """The most read first; empty without a memory."""
-    path: Path | None = None
-    """The picture."""
-
-    def to_dict(self) -> dict[str, Any]:
-        seen = self.observation
-        return {
-            "schema": "memwatch.explain/1",
-            "picture": str(self.path),
-            "source": seen.source,
-            "frame": seen.index,
-            "seconds": round(seen.seconds, 3),
-            "score": round(seen.score.value, 4),
-            "threshold": round(seen.score.threshold, 4),
-            "anomalous": seen.score.anomalous,
-            "cues": {name: round(float(grid.max()), 4) for name, grid in seen.cues.items()},
-            "boxes": [
-                {"box": region.box, "score": round(region.peak, 4), "cue": region.cue, "reason": words(region)}
-                for region in seen.regions
-            ],
-            "items": [{"item": i.number, "share": round(i.share, 4)} for i in self.items if i.share],
-        }
-
-    def rows(self) -> Sequence[tuple[str, str]]:
-        seen = self.observation
-        return [
-            ("score", verdict(seen)),
-            *((name, f"{grid.max():.1f}") for name, grid in seen.cues.items()),
-            *((f"box {n}", words(region)) for n, region in enumerate(seen.regions, 1)),
-            ("picture", str(self.path)),
-        ]
-
-
-def verdict(seen: Observation) -> str:
-    """A frame's score against the threshold, in words."""
-    score = seen.score
-    side = "over" if score.anomalous else "not over"
-    return f"frame {seen.index} scores {score.value:.1f}, {side} the threshold of {score.threshold:.1f}"
-
-
-def words(region: Any) -> str:
-    """Why a region is odd."""
-    return reason(region.cue, ratio=region.ratio, age=region.age)
 
 
 def explain(

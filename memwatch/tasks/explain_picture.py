@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -16,11 +16,8 @@ from memwatch.sinks.heat import heat
 from memwatch.sinks.marked import draw_boxes
 from memwatch.sinks.page import Page
 from memwatch.sinks.style import ALARM, INK, MUTED, TEXT, TRACE, clock_text
-from memwatch.tasks.explain import verdict, words
+from memwatch.tasks.explanation import Explanation, Item, verdict, words
 from memwatch.tasks.pictures import shown
-
-if TYPE_CHECKING:
-    from memwatch.tasks.explain import Explanation, Item
 
 WIDTH = 13.0
 """Inches, as all lengths here."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memwatch.files import write_figure
 from memwatch.sinks.page import Page
 from memwatch.sinks.style import ALARM, INK, MUTED, PANEL, TEXT, TRACE
-from memwatch.tasks.memory import MemoryReport
+from memwatch.tasks.memory_report import MemoryReport
 
 COLUMNS, PATCH, GAP, MARGIN = 10, 0.78, 0.14, 0.3
 """Inches, but the first."""

@@ -13,8 +13,9 @@ import pytest
 from memwatch.sinks import Marked, Timeline
 from memwatch.sinks.band import ScoreBand
 from memwatch.sinks.marked import draw_boxes, enlarged
+from memwatch.sinks.story import Span
 from memwatch.sinks.style import ALARM, FILLING, INK, NORMAL, TEXT, bgr, clock_text
-from memwatch.sinks.timeline import MOST_EVENTS, MOST_POINTS, RECENT, Span
+from memwatch.sinks.timeline import MOST_EVENTS, MOST_POINTS, RECENT
 from memwatch.sinks.timeline_picture import draw
 from memwatch.types import Image, Region
 

@@ -14,7 +14,8 @@ import pytest
 from memwatch.config import RegionConfig
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model, save_model
-from memwatch.tasks.explain import Explanation, Witness, explain
+from memwatch.tasks.explain import Witness, explain
+from memwatch.tasks.explanation import Explanation
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.score import score
 from memwatch.types import Clip, Frame, Prediction

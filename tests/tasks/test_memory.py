@@ -17,7 +17,7 @@ from memwatch.pipeline.detector import Detector
 from memwatch.pipeline.knowledge import Refusals
 from memwatch.pipeline.state_file import CameraState, load_state, save_state, to_arrays
 from memwatch.tasks import memory
-from memwatch.tasks.memory import LEAST_USED, MemoryReport
+from memwatch.tasks.memory_report import LEAST_USED, MemoryReport
 from memwatch.tasks.session import load
 from tests import tiny
 from tests.conftest import Command
