@@ -14,14 +14,15 @@ HEAD = """\
 Each choice of `--memory` trained by `memwatch train --preset predictor` (the default predictor without the head) on
 the same footage for the same number of steps, or the same time. **Own**: the memory's distance alone. **With error**:
 it and the prediction's error. **Detector**: it beside the answers of the default head, which knows nothing of
-memories, each trusted as far as its model trusts it; **answers**: those alone. Frame AUC, causal / paper; ± is the
-farthest seed's distance from the mean. **Mean read**: how much the held-out error of the prediction rises when what
-the memory hands to the decoder is replaced by its mean over the footage, everywhere and at each place; **spread**:
-how far reads lie from that mean, as a share of its length. `none` and `students` hand on the features themselves:
-theirs is what any bottleneck costs, and what a memory's is to be compared with. **Read** and **use**: perplexity of
-the weights of a read and of the items' use (the number of items that an even choice would be among); **used**: items
-that are the nearest to at least a tenth of an even share of places. **Ms a frame** is the fastest run's, on one
-thread. Students are given patches of 33 pixels. `docs/papers/` tells what each choice is."""
+memories, each trusted as far as its model trusts it; **answers**: those alone, without what the detector knows of the
+picture as a whole. Frame AUC, causal / paper; ± is the farthest seed's distance from the mean. **Mean read**: how
+much the held-out error of the prediction rises when what the memory hands to the decoder is replaced by its mean over
+the footage, everywhere and at each place; **spread**: how far reads lie from that mean, as a share of its length.
+`none` and `students` hand on the features themselves: theirs is what any bottleneck costs, and what a memory's is to
+be compared with. **Read** and **use**: perplexity of the weights of a read and of the items' use (the number of items
+that an even choice would be among); **used**: items that are the nearest to at least a tenth of an even share of
+places. **Ms a frame** is the fastest run's, on one thread. Students are given patches of 33 pixels. `docs/papers/`
+tells what each choice is."""
 
 
 def page(records: Sequence[Record], *, command: str) -> str:

@@ -36,10 +36,11 @@ which a camera cannot know; its macro is the causal one. *Smoothed*: by a Gaussi
 farthest seed's distance from the mean. `docs/metrics.md` defines every figure.
 
 IoU, segments, delay and false (alarms in the test clips' normal part) are at the threshold that each method's own
-calibration sets for one false alarm a day. The baselines' maps are calibrated on the same training footage by the same
-rules. Heads start from one that has seen the drawn walkway (`memwatch/model/start.py`), the walkway's own from scratch.
-Plain prediction is the preset `plain`. Lobby, yard and the shipped walkway model are learned from half an hour of
-footage, Ped2 and a walkway that is trained here from four minutes. Each model's card says how long it was trained."""
+calibration sets for one false alarm a day (the shipped walkway model's: for ten). The baselines' maps are calibrated on
+the same training footage by the same rules. Heads start from one that has seen the drawn walkway
+(`memwatch/model/start.py`), the walkway's own from scratch. Plain prediction is the preset `plain`. Lobby, yard and the
+shipped walkway model are learned from half an hour of footage, Ped2 and a walkway that is trained here from four
+minutes. Each model's card says how long it was trained."""
 ALARMS = """\
 Events as `watch` makes them, at the model's own threshold, on drawn normal footage that no training saw (seeds {seed}
 and up), with the exact Poisson interval. An hour certifies no budget of a few a day: without a single alarm it still

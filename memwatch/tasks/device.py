@@ -20,7 +20,8 @@ def device_of(wanted: str, progress: Progress) -> torch.device:
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU", "leave --device out, or install torch with CUDA")
+        remedy = "leave --device out, or install a GPU build of torch (docs/guide/install.md)"
+        raise UsageError("--device cuda: torch finds no GPU", remedy)
     try:
         torch.ones(1, device="cuda").add(1).item()
     except RuntimeError as error:  # too old for this build, or in use by others

@@ -228,6 +228,7 @@ def _loop(
     start, before, fresh = time.monotonic(), run.elapsed, run.step
     progress.start("training", total if total else round(budget - reserve), unit="steps" if total else "s")
     progress.step(run.step if total else run.elapsed)
+    latest = 0.0
     run.net.train()
     try:
         with HeldSignals() as signals:
@@ -244,13 +245,12 @@ def _loop(
                 shown = run.elapsed
                 run.step, run.elapsed = run.step + 1, before + time.monotonic() - start
                 if loss is not None:
+                    latest = loss
                     run.recent.append(loss)
                 if run.step % per_epoch == 0:
                     _end_epoch(run, checkpoint)
                 pace = (run.step - fresh) * crops.batch / max(run.elapsed - before, 1e-6)
-                progress.step(
-                    1 if total else run.elapsed - shown, loss=run.recent[-1] if run.recent else 0.0, clips_per_s=pace
-                )
+                progress.step(1 if total else run.elapsed - shown, loss=latest, clips_per_s=pace)
     except KeyboardInterrupt:
         _save(run, checkpoint)
         progress.note(f"stopped at step {run.step}; go on with --resume")

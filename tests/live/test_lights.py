@@ -38,7 +38,12 @@ def replayed(memwatch: Memwatch, tmp_path: Path) -> Callable[[Sequence[Planned]]
         clip = tmp_path / "lights.mp4"
         drawn = render("walkway", seconds=SECONDS, seed=77, fps=FPS, size=SIZE, anomalies=anomalies)
         write_clip(clip, dimmed(drawn), fps=FPS, size=SIZE)
-        done = memwatch("replay", clip, "--model", ROOT / "models" / "walkway.safetensors", timeout=200)
+        config = tmp_path / "cameras.toml"
+        model = ROOT / "models" / "walkway.safetensors"
+        config.write_text(
+            f'schema = 1\n[defaults]\nmodel = "{model}"\nfalse_alarms_per_day = 1\n[camera.walkway]\nurl = "rtsp://none/"\n'
+        )
+        done = memwatch("replay", clip, "--config", config, timeout=200)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
