@@ -131,8 +131,17 @@ def train(
         if not run.precision:
             # A stopwatch may decide only where the length is a time: a number of steps must end in one model.
             run.precision = faster_precision(run, crops) if budget else "fp32"
-        length: dict[str, Any] = {"steps": steps, "budget": budget, "reserve": reserve, "began": began}
-        _loop(run, crops, pseudo, checkpoint, **length, progress=progress)
+        _loop(
+            run,
+            crops,
+            pseudo,
+            checkpoint,
+            steps=steps,
+            budget=budget,
+            reserve=reserve,
+            began=began,
+            progress=progress,
+        )
     # What comes now is done where the model will be used.
     net = net.eval().to("cpu").to(memory_format=torch.contiguous_format)
     model = Model(net, moved(run.state, torch.device("cpu")))

@@ -57,6 +57,11 @@ def test_a_clip_is_measured_end_to_end(
     assert learned or updates != Updates.always
 
 
+def test_a_larger_budget_lowers_the_threshold(model: Path, clip: Path) -> None:
+    strict, free = (figures(clip, model, CASE, Updates.frozen, per_day)["threshold"] for per_day in (1.0, 100.0))
+    assert free < strict
+
+
 def test_a_part_without_normal_frames_has_no_share(model: Path, clip: Path) -> None:
     """The change begins after the clip's end."""
     found = figures(clip, model, CASES[0], Updates.frozen, 1.0)
