@@ -63,7 +63,8 @@ class Case:
                 times = np.arange(REPEAT_S, self.seconds - things.length, REPEAT_S)
             case _:
                 times = np.array([30.0, (BEGIN + self.until) / 2, 220.0, self.seconds - things.length - 10.0])
-        return [Planned(things.probe, float(at), things.length) for at in times]
+        alike = SEED if self.name == "repeated" else None
+        return [Planned(things.probe, float(at), things.length, alike) for at in times]
 
 
 def dimming(picture: Pixels, seconds: float) -> Pixels:
@@ -93,7 +94,7 @@ CASES = (
     Case("shadow", "a new shadow deepens for half a minute and stays", BEGIN + 30.0, shadow),
     Case("parked", "something is left and stays"),
     Case("loiterer", "someone stays about one place"),
-    Case("repeated", "one anomaly every 20 s for ten minutes", seconds=REPEAT_SECONDS),
+    Case("repeated", "the same anomaly every 20 s for ten minutes", seconds=REPEAT_SECONDS),
 )
 
 

@@ -33,6 +33,8 @@ class Planned:
     start: float
     length: float
     """Seconds."""
+    seed: int | None = None
+    """Those of one kind and seed look alike and do the same; None draws each anew."""
 
 
 def stage_anomalies(kinds: Sequence[str | Planned], known: Mapping[str, Anomaly], *, seconds: float,
@@ -48,7 +50,8 @@ def stage_anomalies(kinds: Sequence[str | Planned], known: Mapping[str, Anomaly]
     actors: list[Actor] = []
     for one in kinds:
         if isinstance(one, Planned):
-            actors += known[one.kind].make(one.start, one.length, rng)
+            own = rng if one.seed is None else np.random.default_rng(one.seed)
+            actors += known[one.kind].make(one.start, one.length, own)
     kinds = [one for one in kinds if not isinstance(one, Planned)]
     busy = sum(known[kind].length for kind in kinds)
     calm = (seconds - busy) / (len(kinds) + 1)

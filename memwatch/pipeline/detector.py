@@ -20,6 +20,7 @@ from memwatch.scoring import (
     Light,
     Passing,
     Persistence,
+    SceneLesson,
     SceneMemory,
     SceneReader,
     SceneView,
@@ -124,11 +125,12 @@ class Detector:
             for clip, prediction, view, (known, count) in zip(todo, predictions, views, foreseen, strict=True):
                 self.learner.learn(known, count - learned)
                 learned = count
-                observation = self._observe(clip, prediction, view)
-                done.append(observation)
+                takes_back = self.learner.takes_back
+                done.append(self._observe(clip, prediction, view))
                 # An anomaly empties the quarantine and undoes the last seconds: later clips may not know what they were
                 # promised.
-                if observation.score.anomalous and (foreseen[-1][1] > count or self.learner.knowledge is not known):
+                promised = foreseen[-1][1] > count or self.learner.knowledge is not known
+                if promised and self.learner.takes_back > takes_back:
                     break
         return done
 
@@ -219,8 +221,7 @@ class Detector:
         found = self._tracker.link(found, frame.seconds)
         anomalous = bool(found)
         # What is over the threshold and of no size that matters raises no alarm, but nothing is to be learned from it.
-        scene = view.lesson(_calm(grid)) if view and self.learner.learns else None
-        lesson = Lesson(frame.seconds, prediction.query, scene)
+        lesson = Lesson(frame.seconds, prediction.query, self._scene_lesson(view, grid))
         teaches = self.learner.offer(lesson, regularity=regularity, over=over, anomalous=anomalous)
         score = Score(
             error=regularity,
@@ -232,6 +233,12 @@ class Detector:
             learned=teaches,
         )
         return Observation(frame.source, frame.index, frame.time, frame.seconds, size, score, found, grid, rarity)
+
+    def _scene_lesson(self, view: SceneView | None, grid: Grid) -> SceneLesson | None:
+        known, anchor = self.learner.knowledge.scene, self.calibration.scene
+        if view is None or known is None or anchor is None or not self.learner.learns:
+            return None
+        return view.lesson(_calm(grid), known, anchor)
 
     def _regions(
         self, grid: Grid, cues: dict[str, Grid], rarity: dict[str, Grid], size: tuple[int, int]

@@ -3,7 +3,8 @@
 Frames teach after they were scored, and only where nothing speaks against it: the frame's regularity error is at most γ
 (MNAD's gate, a quantile of held-out normal footage), nothing in it is over the threshold, and nothing was for
 QUARANTINE_S after it, so that something found late has taught nothing. The odder a place looks, the less it teaches of
-the scene.
+the scene; but what the light alone has changed teaches of it whatever else is to be seen, or a new shadow that is once
+over the threshold would be for ever.
 """
 
 from __future__ import annotations
@@ -65,13 +66,19 @@ class Lesson:
 
     seconds: float
     query: Any
-    """The prediction's, for the network's memory."""
+    """The prediction's, for the network's memory; None where that is to learn nothing."""
     scene: SceneLesson | None
+
+    @property
+    def of_light(self) -> Lesson | None:
+        """What of it does not depend on the frame's being calm."""
+        scene = self.scene.of_light if self.scene else None
+        return None if scene is None else Lesson(self.seconds, None, scene)
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Frames that taught nothing, by why."""
+    """Frames that taught nothing, but for what the light alone had changed, by why."""
 
     anomalous: int = 0
     """Over the threshold."""
@@ -95,6 +102,8 @@ class Learner:
     refused: Refusals = field(default_factory=Refusals)
     undone: int = 0
     """Lessons forgotten again because something was anomalous soon after."""
+    takes_back: int = 0
+    """How often lessons were let go that others may have been promised (`foresee`)."""
     _waiting: deque[Lesson] = field(default_factory=deque)
     _kept: deque[tuple[float, Knowledge, int]] = field(default_factory=deque)
     """When, what was known and of how many lessons: snapshots of the last UNDO_S and the one before, oldest first."""
@@ -146,21 +155,26 @@ class Learner:
             return False
         if self.updates == Updates.gated:
             if anomalous:
-                self.forget()
-                self._undo()
+                self._doubt()
+                self._undo(lesson.scene)
             else:
                 self._keep(lesson.seconds)
             self._alarmed = anomalous
             self.refused.anomalous += over
             self.refused.irregular += not over and regularity > self.calibration.gate
             if over or regularity > self.calibration.gate:
+                if of_light := lesson.of_light:
+                    self._wait(of_light)
                 return False
+        self._wait(lesson)
+        return True
+
+    def _wait(self, lesson: Lesson) -> None:
         # Neighbours say the same: as many lessons a second as a clip has frames, whatever the camera's rate.
         if self._last is not None and 0 <= lesson.seconds - self._last < self.runtime.config.step_s - 1e-6:
-            return True
+            return
         self._last = lesson.seconds
         self._waiting.append(lesson)
-        return True
 
     def restart(self, scene: SceneMemory, calibration: Calibration) -> None:
         """Go on with another scene, `calibration.scene` being what it must not leave: what was known before is of a
@@ -182,6 +196,14 @@ class Learner:
         self.refused.quarantined += len(self._waiting)
         self._waiting.clear()
 
+    def _doubt(self) -> None:
+        """What waits was not calm after all: only what the light has changed may still teach."""
+        calm = [lesson for lesson in self._waiting if lesson.query is not None]
+        if calm:
+            self.refused.quarantined += len(calm)
+            self._waiting = deque(left for lesson in self._waiting if (left := lesson.of_light))
+            self.takes_back += 1
+
     def _keep(self, seconds: float) -> None:
         """Take a snapshot, if it is time for one."""
         if not self._kept or not 0 <= seconds - self._kept[-1][0] < SNAPSHOT_S:
@@ -189,18 +211,22 @@ class Learner:
         while len(self._kept) > 1 and seconds - self._kept[1][0] >= UNDO_S:
             self._kept.popleft()
 
-    def _undo(self) -> None:
-        """Go back to the oldest snapshot, once at each beginning of something anomalous."""
+    def _undo(self, now: SceneLesson | None) -> None:
+        """Go back to the oldest snapshot, once at each beginning of something anomalous, but for what now differs from
+        it by the light alone."""
         if self._alarmed or not self._kept or self.knowledge is self._kept[0][1]:
             return
-        _, self.knowledge, taken = self._kept[0]
-        self._kept = deque([self._kept[0]])
+        seconds, before, taken = self._kept[0]
+        if before.scene and self.knowledge.scene and now:
+            before = replace(before, scene=before.scene.without(self.knowledge.scene, now.light))
+        self.knowledge, self._kept = before, deque([(seconds, before, taken)])
         self.undone += self.taken - taken
         self.taken = taken
+        self.takes_back += 1
 
     def _taught(self, knowledge: Knowledge, lesson: Lesson) -> Knowledge:
         memory, scene, use = knowledge.memory, knowledge.scene, knowledge.use
-        if memory:
+        if memory and lesson.query is not None:
             if use is not None:
                 alike = self.runtime.similarity(lesson.query, memory)
                 near = np.bincount(alike.reshape(len(use), -1).argmax(axis=0), minlength=len(use)) / alike[0].size

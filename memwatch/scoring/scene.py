@@ -5,7 +5,8 @@ seen in training span a small principal subspace: light, shade, the doors that a
 state lies outside it is new. The less such a memory can express, the more it notices, so it has few components.
 
 Light and shade go on changing after training. So the mean of a memory may follow, place by place, what calm frames show
-(`taught`), up to a bound: the components, which say how the scene varies, stay as they were learned.
+and what only the light has changed (`taught`), up to a bound: the components, which say how the scene varies, stay as
+they were learned.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memwatch.scoring.errors import CELL, window_size
+from memwatch.scoring.shade import only_light
 from memwatch.types import Grid
 
 MEMORY_S = 1.0
@@ -27,8 +29,13 @@ COMPONENTS = 12
 REDUCE = 2
 """The scene is kept at half the network's resolution."""
 RATE, LARGEST = 0.04, 0.04
-"""Share of what is new that one lesson teaches where nothing looks odd, of at most so much brightness: light changes by
-less between two lessons, and what is put down changes a place at once and would be known in seconds."""
+"""Share of what is new that one lesson teaches where nothing looks odd, or only the light is new, of at most so much
+brightness: light changes by less between two lessons, and what is put down changes a place at once and would be known
+in seconds."""
+UNSEEN = 0.01
+"""Weight of the middle of the subspace, against a pixel's, where hardly a place tells which of its states is shown."""
+SPARSE = 2
+"""Of so many pixels, each way, one is enough to tell that."""
 DRIFT = 0.35
 """Farthest that the mean may go from the trained one, of a brightness of 1."""
 
@@ -83,6 +90,19 @@ class SceneLesson:
     """How the mean of the last second differs from the scene behind, of a brightness of 1."""
     calm: Grid
     """(h/8, w/8), 0 where it looks too odd to teach, 1 where it doesn't look odd at all."""
+    light: Grid | None = None
+    """(h/8, w/8), how sure it is that only the light is new, 0 … 1; None where nothing looks too odd to teach."""
+
+    @property
+    def share(self) -> Grid:
+        """(h/8, w/8), how much each place teaches, 0 … 1: half as calm a quarter."""
+        calm = np.square(self.calm)
+        return calm if self.light is None else np.maximum(calm, self.light)
+
+    @property
+    def of_light(self) -> SceneLesson | None:
+        """What is left of the lesson when how calm the frame looked is no longer believed."""
+        return None if self.light is None else replace(self, calm=np.zeros_like(self.calm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,21 @@ class SceneMemory:
         rest = (state - light[:, None, None] - self.mean).ravel()
         return self.components.reshape(len(self.components), rest.size) @ rest, light  # there may be none
 
+    def behind_places(self, state: State, share: Grid) -> State:
+        """The scene (C, h/2, w/2) behind a state as those places see it that have a share in it, 0 … 1, by weighted
+        least squares: what stands before the scene at others pulls at nothing."""
+        some = np.s_[..., ::SPARSE, ::SPARSE]
+        counts, light = self._at_pixels(share)[some], state.mean(axis=(1, 2))
+        rest = (state - light[:, None, None] - self.mean)[some]
+        # The components, and each channel's brightness, which the places of a share may see otherwise than the whole.
+        lights = np.broadcast_to(np.eye(len(light), dtype=np.float32)[..., None, None], (len(light), *rest.shape))
+        basis = np.concatenate((self.components[some], lights))
+        weighed = (basis * counts).reshape(len(basis), rest.size)
+        gram = weighed @ basis.reshape(weighed.shape).T + np.float32(UNSEEN) * np.eye(len(basis), dtype=np.float32)
+        found = np.linalg.solve(gram, weighed @ rest.ravel())
+        weights, brighter = np.split(found, [len(self.components)])
+        return self.behind(weights, light + brighter)
+
     def behind(
         self, weights: NDArray[np.float32], light: NDArray[np.float32], area: tuple[slice, ...] = (slice(None),) * 3
     ) -> State:
@@ -125,16 +160,27 @@ class SceneMemory:
         behind = self.behind(*self.weights(passing.mean))
         rest = passing.mean - behind
         new = around_cells(np.square(rest)) * np.float32(passing.settled) if novelty else None
-        return SceneView(np.concatenate((passing.now - behind, rest)) * 2, new, passing.settled)
+        seen = np.concatenate((passing.now - behind, rest)) * 2
+        return SceneView(seen, new, passing.mean if passing.settled else None)
 
     def taught(self, lesson: SceneLesson, anchor: SceneMemory, rate: float | None = None) -> SceneMemory:
         """This memory after a lesson; `anchor` is the one that training left, from which it may not go too far. `rate`
         overrides RATE."""
-        calm = np.float32(RATE if rate is None else rate) * np.square(lesson.calm)
-        share = cv2.resize(calm, self.mean.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+        share = self._at_pixels(np.float32(RATE if rate is None else rate) * lesson.share)
         rest = np.clip(lesson.rest, -LARGEST, LARGEST)
         mean = np.clip(self.mean + share * rest, anchor.mean - DRIFT, anchor.mean + DRIFT)
         return replace(self, mean=np.asarray(mean, np.float32))
+
+    def without(self, lately: SceneMemory, kept: Grid | None) -> SceneMemory:
+        """This memory, an earlier one, with what has been learned since (`lately`) at the places that are `kept`,
+        0 … 1."""
+        if kept is None:
+            return self
+        return replace(self, mean=self.mean + self._at_pixels(kept) * (lately.mean - self.mean))
+
+    def _at_pixels(self, grid: Grid) -> NDArray[np.float32]:
+        """(h/8, w/8) to (h/2, w/2)."""
+        return np.asarray(cv2.resize(grid, self.mean.shape[:0:-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
     def drift(self, anchor: SceneMemory) -> Grid:
         """How far the mean has gone from the trained one around each cell, (h/8, w/8), of a brightness of 1."""
@@ -153,11 +199,22 @@ class SceneView:
     """(2C, h/2, w/2), in [-1, 1] units: how the picture, and the mean of the last second, differ from the scene."""
     novelty: Grid | None
     """(h/8, w/8); 0 until the running mean has settled. None where it was not asked for."""
-    settled: bool
+    mean: State | None
+    """Of the last second; None before it has settled: whoever was passing is still in it."""
 
-    def lesson(self, calm: Grid) -> SceneLesson | None:
-        """What the frame would teach, None before the running mean has settled: whoever was passing is still in it."""
-        return SceneLesson(self.rest[len(self.rest) // 2 :] / np.float32(2), calm) if self.settled else None
+    @property
+    def settled(self) -> bool:
+        return self.mean is not None
+
+    def lesson(self, calm: Grid, known: SceneMemory, anchor: SceneMemory) -> SceneLesson | None:
+        """What the frame would teach `known`, the memory whose view this is; before the running mean has settled,
+        nothing. `anchor` is the one that training left."""
+        if self.mean is None:
+            return None
+        if calm.all():
+            return SceneLesson(self.rest[len(self.rest) // 2 :] / np.float32(2), calm)
+        lesson = SceneLesson(self.mean, calm, only_light(anchor.mean, self.mean))
+        return replace(lesson, rest=self.mean - known.behind_places(self.mean, lesson.share))
 
 
 class SceneReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from memwatch.model import Model
 from memwatch.pipeline.detector import ODD, Detector, _calm
 from memwatch.pipeline.knowledge import QUARANTINE_S, USE_SHARE, Knowledge, Learner, Lesson, Refusals, Updates
 from memwatch.runtime import open_runtime
-from memwatch.scoring import Calibration
+from memwatch.scoring import Calibration, SceneLesson, SceneMemory
+from memwatch.scoring.scene import RATE
 from memwatch.types import Clip
 from tests import tiny
 from tests.pipeline import scripted
@@ -157,6 +159,97 @@ def test_one_at_a_time_where_each_teaches_the_next() -> None:
     runtime = scripted.Script()
     scripted.detector(runtime, updates=Updates.always).step(scripted.clips("." * 7))
     assert runtime.batches == [1] * 7
+
+
+# What only the light has changed
+
+
+def lit(*, share: float = 1.0, rest: float = 0.04, calm: float = 0.0) -> SceneLesson:
+    shape = (tiny.HEIGHT // 8, tiny.WIDTH // 8)
+    brighter = np.full((1, tiny.HEIGHT // 2, tiny.WIDTH // 2), rest, np.float32)
+    return SceneLesson(brighter, np.full(shape, calm, np.float32), np.full(shape, share, np.float32))
+
+
+def watching() -> Learner:
+    """A learner that knows a scene of one brightness."""
+    nothing = np.zeros((1, tiny.HEIGHT // 2, tiny.WIDTH // 2), np.float32)
+    scene = SceneMemory(nothing, np.zeros((0, *nothing.shape), np.float32))
+    runtime, calibration = scripted.Script(), replace(scripted.calibration(), scene=scene)
+    return Learner(runtime, calibration, Knowledge.as_trained(runtime, calibration))
+
+
+def told(one: Learner, seconds: float, scene: SceneLesson | None, *, over: bool, regularity: float = 0.0) -> bool:
+    frame = scripted.clips(".")[0].frame
+    clip = replace(scripted.clips(".")[0], frame=replace(frame, seconds=seconds))
+    ((known, count),) = one.foresee([clip])
+    one.learn(known, count)
+    return one.offer(Lesson(seconds, int(seconds), scene), regularity=regularity, over=over, anomalous=over)
+
+
+def level(one: Learner) -> float:
+    assert one.knowledge.scene is not None
+    return float(one.knowledge.scene.mean.mean())
+
+
+@pytest.mark.parametrize("how", [{"over": True}, {"over": False, "regularity": 2 * GATE}])
+def test_light_teaches_the_scene_from_frames_that_teach_nothing_else(how: dict[str, Any]) -> None:
+    """Also after the quarantine alone; the network's memory learns nothing of them."""
+    one = watching()
+    answers = [told(one, float(at), lit(), **how) for at in range(5)]
+    assert answers == [False] * 5
+    assert learned(one) == ()
+    assert one.taken == 3
+    assert level(one) == pytest.approx(3 * RATE * 0.04)
+
+
+def test_what_is_not_light_teaches_nothing_then() -> None:
+    one = watching()
+    for at in range(5):
+        told(one, float(at), lit(share=0.0, calm=1.0), over=True)
+    assert level(one) == 0
+
+
+def test_when_something_is_odd_what_waits_keeps_its_light_alone() -> None:
+    """Frames 0 and 1 are calm and wait, frame 1.5 is odd; they teach half as much, at their time, and no items."""
+    one = watching()
+    told(one, 0.0, lit(share=0.5, calm=1.0), over=False)
+    told(one, 1.0, lit(share=0.5, calm=1.0), over=False)
+    assert one.takes_back == 0
+    told(one, 1.5, None, over=True)
+    assert one.takes_back == 1
+    assert one.refused.quarantined == 2
+    told(one, 3.0, None, over=True)
+    assert one.takes_back == 1
+    assert learned(one) == ()
+    assert level(one) == pytest.approx(2 * 0.5 * RATE * 0.04)
+
+
+def test_what_is_undone_is_not_what_the_light_has_changed() -> None:
+    """Lessons of 0 to 27 s; at 30 s the left half differs by light alone, so that all that it learned stays, and the
+    right half goes back to the snapshot of ten seconds before the last calm frame."""
+    one = watching()
+    for at in range(30):
+        told(one, float(at), lit(calm=1.0, share=0.0), over=False)
+    before = level(one)
+    some = lit()
+    assert some.light is not None
+    some.light[:, some.light.shape[1] // 2 :] = 0
+    told(one, 30.0, some, over=True)
+    assert one.knowledge.scene is not None
+    mean = one.knowledge.scene.mean[0]
+    assert one.undone > 0
+    assert mean[:, 0].mean() == pytest.approx(before + RATE * 0.04, rel=0.05)
+    assert mean[:, -1].mean() < 0.7 * before
+
+
+def test_nothing_is_taken_back_twice() -> None:
+    """An anomaly that goes on lets the batches that follow be."""
+    one = watching()
+    for at in range(10):
+        told(one, at / 2, lit(calm=1.0), over=False)
+    for at in range(10):
+        told(one, 5 + at / 2, lit(), over=True)
+    assert one.takes_back == 2  # the quarantine, and the last ten seconds
 
 
 # With a scene and items

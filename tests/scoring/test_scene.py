@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -226,14 +228,81 @@ def test_a_frame_teaches_nothing_before_the_mean_has_settled() -> None:
     reader, memory = SceneReader(), still()
     calm = np.ones(CELLS, np.float32)
     views = [memory.view(reader.read(picture(0.5), 0.25 * index), novelty=False) for index in range(9)]
-    assert [view.lesson(calm) is None for view in views] == [True] * 8 + [False]
+    assert [view.lesson(calm, memory, memory) is None for view in views] == [True] * 8 + [False]
 
 
 def test_a_lesson_says_how_the_last_second_differs_from_the_scene_behind() -> None:
     """Brighter by 0.3 all over is the light, which the scene behind follows; a cell brighter by 0.4 more is new."""
     reader, memory, calm = SceneReader(), still(0.0), np.ones(CELLS, np.float32)
     shown = np.repeat(np.repeat(0.3 + blob(2, 3, 0.4), 2, axis=1), 2, axis=2) * 2 - 1
-    told = [memory.view(reader.read(shown, 0.25 * index), novelty=False).lesson(calm) for index in range(9)][-1]
+    views = [memory.view(reader.read(shown, 0.25 * index), novelty=False) for index in range(9)]
+    told = views[-1].lesson(calm, memory, memory)
     assert told is not None
     assert told.calm is calm
     np.testing.assert_allclose(told.rest, blob(2, 3, 0.4) - 0.4 / 48, atol=1e-6)
+    assert told.light is None
+
+
+def test_with_a_place_too_odd_to_teach_a_lesson_asks_for_the_light() -> None:
+    """And the scene behind is that which the other places see: one cell's 0.4 pulls at nothing."""
+    reader, memory = SceneReader(), still(0.0)
+    calm = np.ones(CELLS, np.float32)
+    calm[2, 3] = 0
+    shown = np.repeat(np.repeat(0.3 + blob(2, 3, 0.4), 2, axis=1), 2, axis=2) * 2 - 1
+    views = [memory.view(reader.read(shown, 0.25 * index), novelty=False) for index in range(9)]
+    told = views[-1].lesson(calm, memory, memory)
+    assert told is not None
+    assert told.light is not None
+    assert told.light[2, 3] == 0
+    assert told.rest[0, 10, 14] == pytest.approx(0.4, abs=0.01)
+    assert np.abs(told.rest[0, :, 24:]).max() < 5e-3
+
+
+# What only the light has changed
+
+
+def test_what_is_sure_to_be_light_teaches_where_nothing_is_calm() -> None:
+    """Half as sure half as much; how calm a place is and how sure, whichever is more."""
+    sure, memory = np.full(CELLS, 0.5, np.float32), still()
+    odd = replace(lesson(0.02, 0.0), light=sure)
+    assert level(memory.taught(odd, memory, 0.5).mean) == pytest.approx(0.505, abs=1e-6)
+    calm = replace(lesson(0.02, 1.0), light=sure)
+    assert level(memory.taught(calm, memory, 0.5).mean) == pytest.approx(0.51, abs=1e-6)
+    doubted = calm.of_light
+    assert doubted is not None
+    assert level(memory.taught(doubted, memory, 0.5).mean) == pytest.approx(0.505, abs=1e-6)
+    assert lesson(0.02, 1.0).of_light is None
+
+
+def test_the_scene_behind_some_places_is_not_pulled_at_by_the_others() -> None:
+    """A door half open, and something dark before a quarter of the picture: the whole sees another door."""
+    memory = SceneMemory.fit(states())
+    state = states()[7]
+    hidden = state.copy()
+    hidden[:, :12, :16] = 0
+    share = np.ones(CELLS, np.float32)
+    share[:4, :5] = 0  # blended from centre to centre
+    np.testing.assert_allclose(memory.behind_places(hidden, share), state, atol=0.02)
+    assert np.abs(memory.behind(*memory.weights(hidden)) - state).max() > 0.1
+
+
+def test_where_all_places_count_the_scene_behind_is_the_usual_one() -> None:
+    memory, state = SceneMemory.fit(states()), states()[7]
+    usual = memory.behind(*memory.weights(state))
+    np.testing.assert_allclose(memory.behind_places(state, np.ones(CELLS, np.float32)), usual, atol=0.01)
+
+
+def test_where_none_counts_it_is_the_middle_one_in_the_light_of_the_whole() -> None:
+    memory, state = SceneMemory.fit(states()), states()[7]
+    behind = memory.behind_places(state, np.zeros(CELLS, np.float32))
+    np.testing.assert_allclose(behind, memory.mean + state.mean(), atol=1e-5)
+
+
+def test_an_earlier_scene_keeps_what_is_kept() -> None:
+    kept = np.zeros(CELLS, np.float32)
+    kept[:, 4:] = 1
+    before, lately = still(0.5), still(0.7)
+    mean = before.without(lately, kept).mean[0]
+    np.testing.assert_allclose(mean[:, :13], 0.5)
+    np.testing.assert_allclose(mean[:, 20:], 0.7)
+    assert before.without(lately, None) is before
