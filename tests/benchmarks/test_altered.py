@@ -14,6 +14,7 @@ from benchmarks.altered import (
     CASES,
     REPEAT_S,
     SECONDS,
+    SEED,
     THINGS,
     Case,
     Things,
@@ -88,6 +89,7 @@ def test_what_repeats_comes_every_twenty_seconds_and_is_over_in_time() -> None:
     assert set(np.diff(found)) == {REPEAT_S}
     assert len(found) == 29
     assert found[-1] + things.length <= case.seconds
+    assert {plan.seed for plan in case.anomalies(things)} == {SEED}
 
 
 def test_a_case_is_drawn_in_its_light_with_its_truth_beside_it(
