@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from memwatch.scoring.errors import CELL
 from memwatch.types import Grid
 
-WINDOWS = (9, 17, 33)
+WINDOWS = (5, 17, 33)
 """Sides of the surroundings in pixels of the scene, at half the network's resolution; the next larger one speaks where
 one has nothing to say."""
 GRAIN = 0.004
@@ -43,9 +43,10 @@ def only_light(known: Pixels, now: Pixels) -> Grid:
     brightness of 1, averaged along time; `known` may lack its overall brightness, as `SceneMemory.mean` does."""
     share = np.clip((agreement(known, now) - LEAST) / (SURE - LEAST), 0, 1)
     share = np.maximum(share, np.float32(EDGE) * _between_lights(known, now, share))
-    # A cell is as sure as the least sure of its pixels.
+    # A cell is as sure as the least sure pixel of it and of its neighbours: a small thing has few that say so.
     side = CELL // 2
-    least = cv2.erode(share, np.ones((side, side), np.uint8), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    around = np.ones((3 * side, 3 * side), np.uint8)
+    least = cv2.erode(share, around, anchor=(side, side), borderType=cv2.BORDER_REPLICATE)
     return np.ascontiguousarray(least[::side, ::side], np.float32)
 
 
