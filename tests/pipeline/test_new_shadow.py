@@ -1,4 +1,4 @@
-"""A shadow that was never there falls on the drawn walkway: learned by what it leaves, though it is an alarm at first."""
+"""A shadow that was never there falls on the drawn walkway: an alarm at first, it is learned by what it leaves."""
 
 from __future__ import annotations
 
