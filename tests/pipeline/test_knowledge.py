@@ -15,9 +15,9 @@ from memwatch.model import Model
 from memwatch.pipeline.detector import ODD, Detector, _calm
 from memwatch.pipeline.knowledge import QUARANTINE_S, USE_SHARE, Knowledge, Learner, Lesson, Refusals, Updates
 from memwatch.runtime import open_runtime
-from memwatch.scoring import Calibration, SceneLesson, SceneMemory
+from memwatch.scoring import Calibration, SceneLesson, SceneMemory, SceneView
 from memwatch.scoring.scene import RATE
-from memwatch.types import Clip
+from memwatch.types import Clip, Grid
 from tests import tiny
 from tests.pipeline import scripted
 
@@ -291,6 +291,22 @@ def test_a_lesson_s_calm_falls_where_the_map_rises(made: Model, monkeypatch: pyt
     odd = next(scene for o, scene in told if o.index == 52)
     assert odd.calm.min() == 0
     assert odd.calm.max() > 0
+
+
+def test_light_is_asked_of_the_scene_that_training_left(made: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of the present one, which carries the marks of what it half followed: that is what is taught."""
+    detector, asked = detecting(made), []
+    lesson_of = SceneView.lesson
+
+    def listening(self: SceneView, calm: Grid, known: SceneMemory, anchor: SceneMemory) -> SceneLesson | None:
+        asked.append((known, anchor))
+        return lesson_of(self, calm, known, anchor)
+
+    monkeypatch.setattr(SceneView, "lesson", listening)
+    detector.step(clips(made))
+    assert all(anchor is detector.calibration.scene for _, anchor in asked)
+    assert asked[-1][0] is detector.learner.knowledge.scene
+    assert asked[-1][0] is not asked[-1][1]
 
 
 def clips(made: Model, count: int = 60) -> list[Clip]:

@@ -99,6 +99,13 @@ def test_a_thing_in_a_shadow_is_still_a_thing() -> None:
     assert share[8:12, 4:9].max() == 0
 
 
+def test_a_thing_as_bright_as_a_shadow_is_no_edge_where_none_is_near() -> None:
+    """All its brightness lies between those of a shadow and of the floor, but the shadow ends thirty pixels away."""
+    lit = floor(contrast=0.01) * shadow(66)
+    share = only_light(floor(contrast=0.01), seen(with_thing(lit, (0.4, 0.42, 0.44), slice(32, 48), slice(84, 104))))
+    assert share[9:11, 22:25].max() == 0
+
+
 def test_a_plain_thing_before_a_plain_wall_is_not_light() -> None:
     wall = np.full((3, HEIGHT, WIDTH), 0.6, np.float32)
     share = only_light(wall, seen(with_thing(wall, (0.3, 0.3, 0.3), slice(32, 48), slice(48, 72))))
