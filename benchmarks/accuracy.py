@@ -23,6 +23,7 @@ from benchmarks.page import page
 from benchmarks.results import Job, Record, code_id, done, key_of, measure, publish
 from benchmarks.scenes import Scene, draw, footage_id, labelled_clips, scenes
 from memwatch.errors import MemwatchError, UsageError
+from memwatch.model import load_model
 from memwatch.tasks.evaluate import evaluate
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import load
@@ -53,7 +54,14 @@ def _page(options: argparse.Namespace) -> str:
         if scene in chosen:
             _prepare(scene, models, options)
         records += _records(scene, models, options, now=scene in chosen)
-    return page(records, command=_command(options))
+    return page(records, command=_command(options), trained=_trained_for(found, models, options))
+
+
+def _trained_for(found: Sequence[Scene], given: _Models, options: argparse.Namespace) -> dict[str, str]:
+    """How long each model was trained, by its name, as its card has it."""
+    paths = [path for scene in found for some in _models(scene, given, options) for path in some]
+    cards = {path.stem: load_model(path).card for path in paths}
+    return {name: f"{card['steps']:,} steps in {card['minutes']:.0f} minutes" for name, card in cards.items()}
 
 
 def jobs(
@@ -146,6 +154,9 @@ def _prepare(scene: Scene, given: _Models, options: argparse.Namespace) -> None:
             _train(scene, _trained(scene, seed, options), *how)
     if scene.name not in given.plain:
         _train(scene, _trained(scene, "plain", options), "--preset", "plain")
+    if options.paper_minutes and scene.name not in given.paper:
+        how = ["--preset", "paper", "--minutes", f"{options.paper_minutes:g}"]
+        _train(scene, _trained(scene, "paper", options), *how)
 
 
 def _train(scene: Scene, path: Path, *how: str) -> None:
@@ -206,6 +217,8 @@ def _command(options: argparse.Namespace) -> str:
     given = [f" --only {name}" for name in options.only]
     for option, pairs in (("model", options.model), ("plain", options.plain), ("paper", options.paper)):
         given += [f" --{option} {scene}={path.name}" for scene, paths in _given(pairs).items() for path in paths]
+    if options.paper_minutes:
+        trained += f" --paper-minutes {options.paper_minutes:g}"
     line = f"python -m benchmarks.accuracy --data PED2 {trained} --normal-minutes {options.normal_minutes:g}"
     return line + "".join(given)
 
@@ -227,6 +240,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--paper", action="append", default=[], metavar="SCENE=FILE", help="one of the preset paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the models trained here")
     parser.add_argument("--minutes", type=float, default=30, help="of each training")
+    parser.add_argument("--paper-minutes", type=float, default=0, help="of a training of the preset paper; 0: none")
     parser.add_argument("--normal-minutes", type=float, default=60, help="unseen normal footage of each drawn scene")
     parser.add_argument("--quick", action="store_true", help="train nothing, count no false alarms")
     options = parser.parse_args(arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,8 @@ calibration sets for one false alarm a day (the shipped walkway model's: for ten
 the same training footage by the same rules. Heads start from one that has seen the drawn walkway
 (`memwatch/model/start.py`), the walkway's own from scratch. Plain prediction is the preset `plain`. Lobby, yard and the
 shipped walkway model are learned from half an hour of footage, Ped2 and a walkway that is trained here from four
-minutes. Each model's card says how long it was trained."""
+minutes. The preset `paper` is MNAD as published, but for the steps that its time allowed, which the end of the page
+has."""
 ALARMS = """\
 Events as `watch` makes them, at the model's own threshold, on drawn normal footage that no training saw (seeds {seed}
 and up), with the exact Poisson interval. An hour certifies no budget of a few a day: without a single alarm it still
@@ -82,8 +83,9 @@ class Target:
     met: bool | None
 
 
-def page(records: Sequence[Record], *, command: str) -> str:
-    """The whole page as Markdown; what was not measured is a dash."""
+def page(records: Sequence[Record], *, command: str, trained: Mapping[str, str] | None = None) -> str:
+    """The whole page as Markdown; what was not measured is a dash. `trained` says of models, by name, how long they
+    were."""
     names = list(dict.fromkeys(record["scene"] for record in records))
     parts = [_head(command)]
     if "ped2" in names:
@@ -91,7 +93,7 @@ def page(records: Sequence[Record], *, command: str) -> str:
     parts.append(_beaten(records, names))
     parts += [_thresholds(records), _alarms(records), _budgets(records)]
     parts += [_scene(name, [r for r in records if r["scene"] == name]) for name in names]
-    parts.append(_foot(records))
+    parts.append(_foot(records, trained or {}))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -154,8 +156,9 @@ def rows(records: Sequence[Record]) -> list[Row]:
 
 
 def _paper(records: Sequence[Record]) -> list[Row]:
-    """MNAD's own score, of the preset that is MNAD and of the default model's predictions."""
-    found = []
+    """MNAD's own score, of the preset that is MNAD and of the default model's predictions; and what that preset's error
+    and memory come to as any model's cues do."""
+    found = [Row("preset `paper`, its cues calibrated and joined as memwatch does", _row(records, "paper").seeds)]
     for job, title in (("paper", "preset `paper`"), ("model", "memwatch's own prediction")):
         trees = [r["figures"].get("mnad") or {} for r in records if r["job"] == job]
         named = [tree | {"causal": tree.get("psnr_causal", {})} for tree in trees]
@@ -310,14 +313,17 @@ def _head(command: str) -> str:
     return f"# Accuracy\n\n`make bench-accuracy` printed this: `{command}`.\n\n{PROTOCOLS}"
 
 
-def _foot(records: Sequence[Record]) -> str:
+def _foot(records: Sequence[Record], trained: Mapping[str, str]) -> str:
+    def told(name: str) -> str:
+        return f"`{name}` ({trained[name]})" if name in trained else f"`{name}`"
+
     def all_of(key: str, of: Callable[[Any], str] = str) -> str:
         return ", ".join(dict.fromkeys(of(record[key]) for record in records if record[key])) or "–"
 
     return (
         "## Where these numbers come from\n\n"
         f"Commit {all_of('commit')}; {all_of('date')}; {all_of('machine')}.\n"
-        f"Models: {all_of('model', lambda name: f'`{name}`')}.\n"
+        f"Models: {all_of('model', told)}.\n"
         f"Drawn footage: `samples/draw.py`, seed {TRAIN_SEED} to train on, {TEST_SEED} to test on, "
         f"{UNSEEN_SEED} and up for false alarms.\n"
         "Ped2 is the JPEG form of UCSD Ped2 v1p2 (Mahadevan et al., CVPR 2010), all 2,010 test frames; its test\n"

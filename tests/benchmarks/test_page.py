@@ -109,6 +109,18 @@ def test_the_page_says_how_it_was_made_and_what_is_missing() -> None:
     assert "nan" not in text.lower()
 
 
+def test_the_page_says_how_long_a_model_was_trained() -> None:
+    text = page(records(), command="", trained={"ped2-1": "428 steps in 57 minutes"})
+    assert "Models: `ped2-0`, `ped2-1` (428 steps in 57 minutes), `yard-0`." in text
+
+
+def test_the_preset_paper_has_its_published_score_and_what_its_cues_come_to() -> None:
+    own = figures(0.91) | {"mnad": {"psnr_causal": {"auc": 0.82}, "paper": {"auc": 0.88}}}
+    text = page([*records(), record("ped2", "paper", own, model="ped2-paper")], command="")
+    assert line(text, "preset `paper`, its cues calibrated")[1:4] == ["0.910", "0.900", "0.800"]
+    assert line(text, "preset `paper`, MNAD's published score")[1:4] == ["0.820", "–", "0.880"]
+
+
 def test_every_row_of_a_table_has_all_cells() -> None:
     text = page(records(), command="")
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
