@@ -157,8 +157,8 @@ class Learner:
             if anomalous:
                 self._doubt()
                 self._undo(lesson.scene)
-            else:
-                self._keep(lesson.seconds)
+            # Of an alarm that goes on, too: what the light teaches meanwhile is not to be lost with the next.
+            self._keep(lesson.seconds)
             self._alarmed = anomalous
             self.refused.anomalous += over
             self.refused.irregular += not over and regularity > self.calibration.gate
@@ -193,7 +193,7 @@ class Learner:
 
     def forget(self) -> None:
         """Nothing that waits has been proven normal."""
-        self.refused.quarantined += len(self._waiting)
+        self.refused.quarantined += sum(lesson.query is not None for lesson in self._waiting)
         self._waiting.clear()
 
     def _doubt(self) -> None:

@@ -101,8 +101,8 @@ class SceneLesson:
 
     @property
     def of_light(self) -> SceneLesson | None:
-        """What is left of the lesson when how calm the frame looked is no longer believed."""
-        return None if self.light is None else replace(self, calm=np.zeros_like(self.calm))
+        """What is left of the lesson when how calm the frame looked is no longer believed, if anything is."""
+        return replace(self, calm=np.zeros_like(self.calm)) if self.light is not None and self.light.any() else None
 
 
 @dataclass(frozen=True, slots=True)

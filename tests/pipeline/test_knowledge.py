@@ -242,6 +242,33 @@ def test_what_is_undone_is_not_what_the_light_has_changed() -> None:
     assert mean[:, -1].mean() < 0.7 * before
 
 
+def test_what_light_taught_in_a_long_alarm_is_not_lost_with_the_next() -> None:
+    """Two minutes over the threshold, a calm frame, and an alarm again at places that are no longer sure: ten seconds
+    are taken back."""
+    one = watching()
+    for at in range(120):
+        told(one, float(at), lit(), over=True)
+    before = level(one)
+    told(one, 120.0, lit(calm=1.0), over=False)
+    told(one, 121.0, lit(share=0.0), over=True)
+    assert level(one) > 0.85 * before
+
+
+def test_what_waits_for_its_light_alone_is_refused_once() -> None:
+    one = watching()
+    for at in range(2):
+        told(one, float(at), lit(), over=True)
+    one.forget()
+    assert one.refused == Refusals(anomalous=2)
+
+
+def test_a_lesson_of_no_light_is_none() -> None:
+    one = watching()
+    for at in range(6):
+        told(one, float(at), lit(share=0.0), over=True)
+    assert (one.taken, len(one._waiting)) == (0, 0)
+
+
 def test_nothing_is_taken_back_twice() -> None:
     """An anomaly that goes on lets the batches that follow be."""
     one = watching()

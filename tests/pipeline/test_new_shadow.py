@@ -18,7 +18,7 @@ from memwatch.types import Frame, Observation
 from memwatch.video import open_source
 
 ROOT = Path(__file__).parents[2]
-FALLS, DEEP, SECONDS = 8.0, 28.0, 55.0
+FALLS, DEEP, FOLLOWED, SECONDS = 8.0, 28.0, 58.0, 75.0
 
 
 class _Shaded:
@@ -49,10 +49,10 @@ class _Scores(Sink):
 
 
 def share_over(updates: Updates) -> float:
-    """Of the frames from 15 s after the shadow is deepest."""
+    """Of the frames from half a minute after the shadow is deepest."""
     loaded, scores = load(ROOT / "models/walkway.safetensors"), _Scores()
     run_session(_Shaded(), Detector(loaded.runtime, loaded.calibration, updates=updates), sinks=(scores,))
-    later: NDArray[np.float64] = np.array([value for at, value in scores.found if at > DEEP + 15])
+    later: NDArray[np.float64] = np.array([value for at, value in scores.found if at > FOLLOWED])
     return float((later > loaded.calibration.threshold).mean())
 
 

@@ -125,7 +125,7 @@ def test_every_clip_starts_with_the_memory_as_trained_unless_it_is_carried(
 
     monkeypatch.setattr(evaluating, "run_session", session)
     # The odd frames would undo all that these seconds taught.
-    monkeypatch.setattr(Learner, "_undo", lambda self: None)
+    monkeypatch.setattr(Learner, "_undo", lambda self, now: None)
     assert run(gray_model, dataset, **options).memory == memory
     assert (ends[0] != starts[0]) is options.get("learn", True)
     assert starts[1] == (ends[0] if carried else starts[0])
