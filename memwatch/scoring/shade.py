@@ -35,6 +35,11 @@ RIM = 5
 FAINT = 0.02
 """A change of brightness by less, of 1, is none."""
 
+ROUNDS, OUTLIER = 5, 2.5
+"""Fits of the light of the whole, each without what is so many times farther off than the median."""
+DARKEST, PLAIN = 0.1, 1e-6
+"""A picture is dimmed no further than that; with less variance it tells nothing of it."""
+
 Pixels = NDArray[np.float32]
 
 
@@ -75,13 +80,31 @@ def _between_lights(known: Pixels, now: Pixels, share: Pixels) -> Pixels:
     """(h/2, w/2): 1 where each channel has become darker or brighter by no less and by no more than at places near by
     that are sure, 0 elsewhere."""
     sure = cv2.erode(share, np.ones((RIM, RIM), np.uint8), borderType=cv2.BORDER_REPLICATE) >= 0.5
-    between = np.full(share.shape, bool(sure.any()))
+    if not sure.any():
+        return np.zeros_like(share)
+    between = np.ones(share.shape, bool)
     near = np.ones((BESIDE, BESIDE), np.uint8)
-    for before, after in zip(known, now, strict=True) if sure.any() else ():
-        # The overall brightness is that of the places that have kept theirs, taken to be most of the sure ones.
-        lit = cv2.blur(np.maximum(before + np.median((after - before)[sure]), np.float32(FAINT)), (3, 3))
+    for before, after in zip(known, now, strict=True):
+        slope, level = _light_of_most(before[sure], after[sure])
+        lit = cv2.blur(np.maximum(slope * before + level, np.float32(FAINT)), (3, 3))
         gain = cv2.blur(after, (3, 3)) / lit
         least = cv2.erode(np.where(sure, gain, np.float32(np.inf)), near, borderType=cv2.BORDER_REPLICATE)
         most = cv2.dilate(np.where(sure, gain, np.float32(-np.inf)), near, borderType=cv2.BORDER_REPLICATE)
         between &= (gain >= least - FAINT / lit) & (gain <= most + FAINT / lit)
     return between.astype(np.float32)
+
+
+def _light_of_most(before: Pixels, after: Pixels) -> tuple[np.float32, np.float32]:
+    """Slope and level of the line that takes most places' brightness (n,) to what it is now: the light of the whole
+    picture, which the edges of a shadow are compared with, and the brightness that `before` may lack."""
+    kept = np.ones(len(before), bool)
+    slope, level = 1.0, 0.0
+    for _ in range(ROUNDS):
+        old, new = before[kept], after[kept]
+        spread = float(old.var())
+        both = float(np.mean((old - old.mean()) * (new - new.mean())))
+        slope = max(both / spread, DARKEST) if spread > PLAIN else 1.0
+        level = float(np.median(new - np.float32(slope) * old))
+        off = np.abs(after - np.float32(slope) * before - np.float32(level))
+        kept = off <= max(FAINT / 2, OUTLIER * float(np.median(off)))
+    return np.float32(slope), np.float32(level)

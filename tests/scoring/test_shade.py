@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from memwatch.scoring.shade import EDGE, GRAIN, LEAST, SILENT, SURE, agreement, only_light
+from memwatch.scoring.shade import EDGE, GRAIN, LEAST, SILENT, SURE, _light_of_most, agreement, only_light
 
 HEIGHT, WIDTH = 80, 120
 """Of the scene: cells are 4 × 4 of its pixels."""
@@ -97,6 +97,17 @@ def test_a_thing_in_a_shadow_is_still_a_thing() -> None:
     lit = floor() * shadow(70)
     share = only_light(floor(), seen(with_thing(lit, (0.7, 0.3, 0.2), slice(32, 48), slice(16, 36))))
     assert share[8:12, 4:9].max() == 0
+
+
+def test_the_light_of_most_places_is_that_of_no_shadow() -> None:
+    """Half of the light and 0.2 more, but for three places of ten that lie in a shadow; a plain picture has a level."""
+    before = np.random.default_rng(1).uniform(-0.4, 0.4, 1000).astype(np.float32)
+    after = 0.5 * before + 0.2
+    after[:300] *= 0.4
+    slope, level = _light_of_most(before, after)
+    assert (slope, level) == (pytest.approx(0.5, abs=0.01), pytest.approx(0.2, abs=0.005))
+    plain = np.zeros(10, np.float32)
+    assert _light_of_most(plain, plain + np.float32(0.3)) == (1, pytest.approx(0.3))
 
 
 def test_a_thing_as_bright_as_a_shadow_is_no_edge_where_none_is_near() -> None:
