@@ -99,9 +99,8 @@ def _trace(number: int, clip: Mapped, tail: Tail) -> Trace:
 
 
 def _observation(clip: LabelledClip, at: int, seconds: float, threshold: float) -> Observation:
-    return Observation(
-        clip.name, at, seconds, seconds, clip.size, Score(0.0, 0.0, 0.0, 0.0, threshold, anomalous=False), ()
-    )
+    score = Score(value=0.0, threshold=threshold, anomalous=False)
+    return Observation(clip.name, at, seconds, seconds, clip.size, score, ())
 
 
 def last_share(clips: Iterable[Mapped], share: float) -> list[Mapped]:

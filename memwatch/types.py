@@ -90,36 +90,42 @@ class Clip:
     """Whether that mean has been running for long enough to tell what stands from who was passing when it began."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a runtime answers for one clip."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a runtime's head says of one clip."""
+
+    oddity: NDArray[np.float32] | None
+    """(K, h/8, w/8), the head's logits that something here is unlike this scene: one for each of ANSWERS, or a single
+    one; None without a head, and where the head wants to know the scene and the clip does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction(Answer):
+    """What a runtime says of one clip, its target predicted."""
 
     frame: NDArray[np.float32]
     """(C, h, w) in [-1, 1]."""
     distance: Grid
     """(h', w'), how far each feature is from what the memory knows, >= 0, as its kind of memory measures it."""
-    oddity: NDArray[np.float32] | None
-    """(K, h/8, w/8), the head's logits that something here is unlike this scene: one for each of ANSWERS, or a single
-    one; None without a head, and where the head wants to know the scene and the clip does not say."""
     query: Any
     """What the memory would learn from this clip: opaque, handed back to `Runtime.learn` if the gate lets it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One frame's numbers."""
 
-    error: float
-    """Regularity error E of MNAD (methods: error-weighted mean of the squared error in [0, 1] units);
-    it gates the memory."""
-    psnr: float
-    """Decibels of the predicted frame against the true one."""
-    distance: float
-    """Mean distance of the frame's features to the memory."""
     value: float
     """Calibrated, the map's maximum: -log10 of how rarely a normal place looks at least this odd."""
     threshold: float
     anomalous: bool
+    error: float | None = None
+    """Regularity error E of MNAD (methods: error-weighted mean of the squared error in [0, 1] units);
+    it gates the memory. None, as the next two, where the frame was not predicted."""
+    psnr: float | None = None
+    """Decibels of the predicted frame against the true one."""
+    distance: float | None = None
+    """Mean distance of the frame's features to the memory."""
     learned: bool = False
     """Whether this frame may teach the memory, once its quarantine has passed without an anomaly."""
 

@@ -15,6 +15,7 @@ from memwatch.runtime import Runtime
 from memwatch.scoring import (
     LASTS,
     NOTICEABLE,
+    OF_PREDICTION,
     SLOW,
     Calibration,
     Light,
@@ -33,7 +34,7 @@ from memwatch.scoring import (
     squared_error,
 )
 from memwatch.scoring.calibration import PLACELESS
-from memwatch.types import Clip, Grid, Observation, Prediction, Region, Score
+from memwatch.types import Answer, Clip, Grid, Observation, Prediction, Region, Score
 
 ODD = 5.0
 """A place that looks so rare (once in a hundred thousand) teaches nothing of the scene, long before it is an alarm."""
@@ -64,7 +65,8 @@ class Detector:
     A frame is scored with what was known before it (`Learner` says what teaches). `updates` says when it goes on
     learning, `rate` overrides the model's own, `knowledge` what it begins with: what training left, unless given. A
     frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass; what lies outside of
-    `zones` is not looked at.
+    `zones` is not looked at. A `thrifty` one predicts no frame from which nothing could be learned, where its score
+    takes no prediction: the score, the regions and what is learned are the same.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Detector:
         rate: float | None = None,
         sizes: RegionConfig | None = None,
         zones: Zones | None = None,
+        thrifty: bool = False,
     ) -> None:
         self.runtime = runtime
         self.calibration = calibration
@@ -86,6 +89,7 @@ class Detector:
         self.zones = zones or Zones()
         self.tolerance: Grid | None = None
         """(gh, gw), 0 … 1: factors of the map at places where somebody has called normal what the map did not."""
+        self._thrifty = thrifty and not set(calibration.cues) & set(OF_PREDICTION)
         self._tracker = Tracker()
         self._moment = Persistence(calibration.half_life)
         self._lasting = Persistence(calibration.lasts)
@@ -120,13 +124,17 @@ class Detector:
                 replace(clip, scene=view.rest, settled=view.settled) if view else clip
                 for clip, view in zip(todo, views, strict=True)
             ]
-            predictions = self.runtime.predict(todo, [known.memory for known, _ in foreseen])
+            answers: Sequence[Answer]
+            if self._thrifty and not any(self.learner.due(clip.frame.seconds) for clip in todo):
+                answers = self.runtime.answer(todo)
+            else:
+                answers = self.runtime.predict(todo, [known.memory for known, _ in foreseen])
             learned = 0
-            for clip, prediction, view, (known, count) in zip(todo, predictions, views, foreseen, strict=True):
+            for clip, answer, view, (known, count) in zip(todo, answers, views, foreseen, strict=True):
                 self.learner.learn(known, count - learned)
                 learned = count
                 takes_back = self.learner.takes_back
-                done.append(self._observe(clip, prediction, view))
+                done.append(self._observe(clip, answer, view))
                 # An anomaly empties the quarantine and undoes the last seconds: later clips may not know what they were
                 # promised.
                 promised = foreseen[-1][1] > count or self.learner.knowledge is not known
@@ -196,9 +204,12 @@ class Detector:
             return None
         return known.scene.view(passing, novelty="scene" in self.calibration.cues)
 
-    def _observe(self, clip: Clip, prediction: Prediction, view: SceneView | None) -> Observation:
-        error = squared_error(prediction.frame, clip.target)
-        cues = read_cues(self.calibration.cues, clip, prediction, error, view.novelty if view else None)
+    def _observe(self, clip: Clip, answer: Answer, view: SceneView | None) -> Observation:
+        # What several clips at once were predicted for is none of the others' business.
+        wasted = self._thrifty and not self.learner.due(clip.frame.seconds)
+        prediction = answer if isinstance(answer, Prediction) and not wasted else None
+        error = squared_error(prediction.frame, clip.target) if prediction else None
+        cues = read_cues(self.calibration.cues, clip, answer, error, view.novelty if view else None)
         rarity = self.calibration.rarity(cues)
         # A slow cue lasts by itself, and its threshold was set as it is.
         moment = {name: values for name, values in rarity.items() if name not in SLOW}
@@ -212,7 +223,7 @@ class Detector:
         if (counts := self.zones.scored((grid.shape[0], grid.shape[1]))) is not None:
             grid = grid * counts
         value = float(grid.max())
-        regularity = regularity_error(error)
+        regularity = None if error is None else regularity_error(error)
         frame = clip.frame
         size = frame.image.shape[1], frame.image.shape[0]
         threshold = self.calibration.threshold
@@ -221,12 +232,14 @@ class Detector:
         found = self._tracker.link(found, frame.seconds)
         anomalous = bool(found)
         # What is over the threshold and of no size that matters raises no alarm, but nothing is to be learned from it.
-        lesson = Lesson(frame.seconds, prediction.query, self._scene_lesson(view, grid))
+        wanted = self.learner.wants(frame.seconds, anomalous=anomalous)
+        query = prediction.query if prediction else None
+        lesson = Lesson(frame.seconds, query, self._scene_lesson(view, grid) if wanted else None)
         teaches = self.learner.offer(lesson, regularity=regularity, over=over, anomalous=anomalous)
         score = Score(
             error=regularity,
-            psnr=psnr(error),
-            distance=float(prediction.distance.mean()),
+            psnr=None if error is None else psnr(error),
+            distance=float(prediction.distance.mean()) if prediction else None,
             value=value,
             threshold=threshold,
             anomalous=anomalous,
@@ -236,7 +249,7 @@ class Detector:
 
     def _scene_lesson(self, view: SceneView | None, grid: Grid) -> SceneLesson | None:
         known, anchor = self.learner.knowledge.scene, self.calibration.scene
-        if view is None or known is None or anchor is None or not self.learner.learns:
+        if view is None or known is None or anchor is None:
             return None
         return view.lesson(_calm(grid), known, anchor)
 

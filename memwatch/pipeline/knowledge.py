@@ -119,6 +119,16 @@ class Learner:
     def quarantine(self) -> float:
         return 0.0 if self.updates == Updates.always else QUARANTINE_S
 
+    def due(self, seconds: float) -> bool:
+        """Whether a frame may teach: neighbours say the same, so there are as many lessons a second as a clip has
+        frames, whatever the camera's rate."""
+        since = float("inf") if self._last is None else seconds - self._last
+        return self.learns and not 0 <= since < self.runtime.config.step_s - 1e-6
+
+    def wants(self, seconds: float, *, anomalous: bool) -> bool:
+        """Whether a frame's lesson would wait, or say what is not to be undone: worked out for nothing else."""
+        return self.due(seconds) or (self.learns and anomalous and not self._alarmed)
+
     def at_once(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         """So many of the clips as cannot teach one another."""
         if not self.learns:
@@ -148,9 +158,10 @@ class Learner:
         self.taken += count
         self.knowledge = knowledge
 
-    def offer(self, lesson: Lesson, *, regularity: float, over: bool, anomalous: bool) -> bool:
-        """Let a scored frame wait, if it may teach; answers whether it may. `over`: something in it is over the
-        threshold; `anomalous`: and is of a size that matters."""
+    def offer(self, lesson: Lesson, *, regularity: float | None, over: bool, anomalous: bool) -> bool:
+        """Let a scored frame wait, if it may teach; answers whether it may. `regularity` is None where it was not
+        predicted, and so does not. `over`: something in it is over the threshold; `anomalous`: and is of a size that
+        matters."""
         if not self.learns:
             return False
         if self.updates == Updates.gated:
@@ -161,20 +172,20 @@ class Learner:
             self._keep(lesson.seconds)
             self._alarmed = anomalous
             self.refused.anomalous += over
-            self.refused.irregular += not over and regularity > self.calibration.gate
-            if over or regularity > self.calibration.gate:
+            irregular = regularity is not None and regularity > self.calibration.gate
+            self.refused.irregular += irregular and not over
+            if over or irregular:
                 if of_light := lesson.of_light:
                     self._wait(of_light)
                 return False
-        self._wait(lesson)
-        return True
+        if regularity is not None:
+            self._wait(lesson)
+        return regularity is not None
 
     def _wait(self, lesson: Lesson) -> None:
-        # Neighbours say the same: as many lessons a second as a clip has frames, whatever the camera's rate.
-        if self._last is not None and 0 <= lesson.seconds - self._last < self.runtime.config.step_s - 1e-6:
-            return
-        self._last = lesson.seconds
-        self._waiting.append(lesson)
+        if self.due(lesson.seconds):
+            self._last = lesson.seconds
+            self._waiting.append(lesson)
 
     def restart(self, scene: SceneMemory, calibration: Calibration) -> None:
         """Go on with another scene, `calibration.scene` being what it must not leave: what was known before is of a

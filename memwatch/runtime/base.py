@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig
-from memwatch.types import Clip, Prediction, State
+from memwatch.types import Answer, Clip, Prediction, State
 
 
 class Runtime(Protocol):
@@ -22,6 +22,9 @@ class Runtime(Protocol):
 
     def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
         """Predict each clip's target with the memory in the state beside it; states stay as they are."""
+
+    def answer(self, clips: Sequence[Clip]) -> Sequence[Answer]:
+        """What the head says of each clip, the same as in its prediction, and nothing predicted."""
 
     def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
         """Cosine of each place of a prediction's query and each memory item, (M, h', w'); M is 0 without a memory."""

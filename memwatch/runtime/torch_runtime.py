@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
 from memwatch.model import Features, Model, OddityHead, Read
-from memwatch.types import Clip, Prediction, State
+from memwatch.types import Answer, Clip, Prediction, State
 
 
 class TorchRuntime:
@@ -30,7 +30,8 @@ class TorchRuntime:
         if net.head:
             net.head.fold_changes()
         self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # The head beside the predictor, each on half of the threads: their convolutions are too small to be shared out.
+        # One clip's head runs beside its predictor, each on half of the threads: so small convolutions gain nothing by
+        # being shared out. Those of several clips do.
         self._threads = torch.get_num_threads()
         self._share = max(1, self._threads // 2)
         self._head = ThreadPoolExecutor(self._threads, "head") if net.head and self._threads > 1 else None
@@ -42,9 +43,10 @@ class TorchRuntime:
     def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
         """Predict each clip's target with the memory in the state beside it; states stay as they are."""
         net = self._net
-        whole = torch.from_numpy(np.stack([np.concatenate((clip.inputs, clip.target)) for clip in clips]))
-        answer = self._ask(clips, whole)
-        with torch.inference_mode(), self._on(self._share if answer else self._threads):
+        whole = _whole(clips)
+        beside = self._head is not None and len(clips) == 1
+        answer = self._ask(clips, whole, beside=beside)
+        with torch.inference_mode(), self._on(self._share if beside else self._threads):
             features = net.features(whole)
             reads: list[Read] = []
             done = 0
@@ -56,39 +58,47 @@ class TorchRuntime:
             skips = [torch.cat(some) for some in zip(*(read.skips for read in reads), strict=True)]
             frames = net.decoder(torch.cat([read.decoder_input for read in reads]), skips)
             distance = torch.cat([read.distance for read in reads])
-            oddity = answer() if answer else None
+            oddity = answer()
         return [
             Prediction(
                 frame=frames[i].contiguous().numpy(),
                 distance=distance[i].contiguous().numpy(),
-                oddity=None if oddity is None else oddity[i].contiguous().numpy(),
+                oddity=oddity[i],
                 query=features.query[i : i + 1].clone(),
             )
             for i in range(len(clips))
         ]
 
-    def _ask(self, clips: Sequence[Clip], whole: Tensor) -> Callable[[], Tensor] | None:
-        """Begin what the head says of whole clips; what is returned ends it. None where it says nothing: without one,
-        or where it wants to know a scene that nobody tells."""
+    def answer(self, clips: Sequence[Clip]) -> list[Answer]:
+        """What the head says of each clip, the same as in its prediction, and nothing predicted."""
+        beside = self._head is not None and len(clips) == 1
+        answer = self._ask(clips, _whole(clips), beside=beside)
+        with torch.inference_mode(), self._on(self._share if beside else self._threads):
+            return [Answer(oddity=oddity) for oddity in answer()]
+
+    def _ask(
+        self, clips: Sequence[Clip], whole: Tensor, *, beside: bool
+    ) -> Callable[[], Sequence[NDArray[np.float32] | None]]:
+        """Begin what the head says of whole clips, `beside` what comes next or before it; what is returned ends it.
+        Nones where it says nothing: without one, or where it wants to know a scene that nobody tells."""
         head: OddityHead | None = self._net.head
-        share, begin = self._share, self._head.submit if self._head else _at_once
         scenes = [clip.scene for clip in clips if clip.scene is not None]
         if head is None or (head.scene and len(scenes) < len(clips)):
-            return None
+            return lambda: [None] * len(clips)
+        threads = self._share if beside else self._threads
+        begin = self._head.submit if beside and self._head else _at_once
 
         def shared() -> Tensor:
-            with torch.inference_mode(), self._on(share):
+            with torch.inference_mode(), self._on(threads):
                 return head.shared(whole.contiguous(memory_format=torch.channels_last))
 
         def figure() -> Tensor:
-            with torch.inference_mode(), self._on(share):
+            with torch.inference_mode(), self._on(threads):
                 return head.figure(first.result())
 
-        def answer() -> Tensor:
-            if not head.scene:
-                return second.result()
-            placed = head.placed(first.result(), torch.from_numpy(np.stack(scenes)))
-            return torch.cat((second.result(), placed), dim=1)
+        def answer() -> Sequence[NDArray[np.float32]]:
+            some = [head.placed(first.result(), torch.from_numpy(np.stack(scenes)))] if head.scene else []
+            return [one.contiguous().numpy() for one in torch.cat((second.result(), *some), dim=1)]
 
         first = begin(shared)
         second = begin(figure)  # waits for what was submitted before it, so that none waits for ever
@@ -134,6 +144,11 @@ def _at_once(call: Callable[[], Tensor]) -> Future[Tensor]:
     done: Future[Tensor] = Future()
     done.set_result(call())
     return done
+
+
+def _whole(clips: Sequence[Clip]) -> Tensor:
+    """Inputs and targets (B, (T + 1)·C, h, w)."""
+    return torch.from_numpy(np.stack([np.concatenate((clip.inputs, clip.target)) for clip in clips]))
 
 
 def _part(features: Features, first: int, last: int) -> Features:

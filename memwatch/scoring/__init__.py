@@ -12,7 +12,7 @@ from memwatch.scoring.calibration import (
     peaks,
     question_of,
 )
-from memwatch.scoring.cues import CUES, STAYS, WHOLE, cues_of, read_cues
+from memwatch.scoring.cues import CUES, OF_PREDICTION, STAYS, WHOLE, cues_of, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
 from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, Expected, poisson_bound
@@ -31,6 +31,7 @@ __all__ = [
     "MOMENT",
     "MOST_PER_DAY",
     "NOTICEABLE",
+    "OF_PREDICTION",
     "SLOW",
     "STAYS",
     "WHOLE",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memwatch.scoring.errors import CELL, softplus, window_size, windowed
 from memwatch.scoring.motion import speed
 from memwatch.scoring.scene import around_cells
-from memwatch.types import ANSWERS, Clip, Grid, Prediction
+from memwatch.types import ANSWERS, Answer, Clip, Grid, Prediction
 
 ODDITY = "oddity"
 STAYS = "stays"
@@ -25,23 +25,28 @@ CUES = ("prediction", "memory", ODDITY, *ANSWERS, WHOLE, "motion", "scene")
 picture as a whole is from the scene. `motion`: speed. `scene`: what stays and was never there."""
 
 
+OF_PREDICTION = ("prediction", "memory")
+"""Those of CUES that take a prediction."""
+
+
 def cues_of(logits: NDArray[np.float32]) -> dict[str, Grid]:
     """A head's ANSWERS, logits (K, ...), as cues: from LEAST_LOGIT on."""
     return {name: np.maximum(logit - LEAST_LOGIT, 0) for name, logit in zip(ANSWERS, logits, strict=True)}
 
 
 def read_cues(
-    names: Collection[str], clip: Clip, prediction: Prediction, error: NDArray[np.float32], novelty: Grid | None
+    names: Collection[str], clip: Clip, prediction: Answer, error: NDArray[np.float32] | None, novelty: Grid | None
 ) -> dict[str, Grid]:
     """One frame's cues by name, those of `names` that there are, each (h/8, w/8).
 
-    `error` is its squared error (C, h, w) in [0, 1] units; `novelty` what the scene's memory says of it.
+    `error` is its squared error (C, h, w) in [0, 1] units, None where the frame was not predicted; `novelty` what the
+    scene's memory says of it.
     """
     found: dict[str, Grid] = {}
-    if "prediction" in names:
+    if "prediction" in names and error is not None:
         found["prediction"] = windowed(error, window_size(error.shape[1]))
-    if "memory" in names:
-        rows, columns = (side // CELL for side in error.shape[1:])
+    if "memory" in names and isinstance(prediction, Prediction):
+        rows, columns = (side // CELL for side in clip.target.shape[1:])
         far = cv2.resize(prediction.distance, (columns, rows), interpolation=cv2.INTER_LINEAR)
         found["memory"] = np.asarray(far, np.float32)
     if prediction.oddity is not None:

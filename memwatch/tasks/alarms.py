@@ -70,9 +70,7 @@ def traces(
             values.append(grid.max())
             lasted.append(lasting.push({LASTS: grid}, float(seconds[i]))[LASTS].max())
         if b > a:
-            found.append(
-                Trace(clips[a], numbers[a:b], seconds[a:b], np.array(values, float), np.array(lasted, float))
-            )
+            found.append(Trace(clips[a], numbers[a:b], seconds[a:b], np.array(values, float), np.array(lasted, float)))
     return found
 
 
@@ -120,7 +118,7 @@ def _islands(trace: Trace, threshold: float, config: EventConfig) -> Iterator[sl
         yield slice(int(first), int(last) + 1)
 
 
-_CALM = Observation("", 0, 0.0, 0.0, (1, 1), Score(0.0, 0.0, 0.0, 0.0, 0.0, False), ())
+_CALM = Observation("", 0, 0.0, 0.0, (1, 1), Score(value=0.0, threshold=0.0, anomalous=False), ())
 
 
 def _observation(clip: str, seconds: float, value: float, threshold: float) -> Observation:

@@ -115,8 +115,11 @@ class ClipMeasure(Sink):
 
     def _read(self, observation: Observation, *, gap: bool) -> None:
         self._scored.append(observation.index)
-        self._psnr.append(observation.score.psnr)
-        self._distance.append(observation.score.distance)
+        score = observation.score
+        assert score.psnr is not None, "evaluation predicts every frame"
+        assert score.distance is not None
+        self._psnr.append(score.psnr)
+        self._distance.append(score.distance)
         self._map = observation.map
         for name, reading in self._readings.items():
             grid = observation.cues[name] if name else observation.map

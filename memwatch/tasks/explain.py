@@ -21,7 +21,7 @@ from memwatch.tasks.colour import check_colour
 from memwatch.tasks.explanation import Explanation, Item
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.session import load
-from memwatch.types import Clip, Frame, Observation, Prediction, State, Tally
+from memwatch.types import Answer, Clip, Frame, Observation, Prediction, State, Tally
 from memwatch.video import Source, find_clips, open_source
 
 PATCH = 7
@@ -98,6 +98,9 @@ class Witness:
 
     def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
         return self._runtime.similarity(query, state)
+
+    def answer(self, clips: Sequence[Clip]) -> Sequence[Answer]:
+        return self._runtime.answer(clips)
 
     def predict(self, clips: Sequence[Clip], states: Sequence[State]) -> list[Prediction]:
         predictions = self._runtime.predict(clips, states)

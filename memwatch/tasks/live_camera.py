@@ -123,6 +123,7 @@ class LiveCamera:
             knowledge=keeper.knowledge if keeper else None,
             sizes=settings.sizes(),
             zones=settings.zones(),
+            thrifty=True,
         )
         detector.tolerance, self._detector = self._tolerance, detector
         limits = NoticeLimits(settings.cooldown_s, settings.max_events_per_hour)

@@ -82,6 +82,7 @@ class MemoryReport:
                 f"{refused.anomalous} over the threshold, {refused.irregular} too irregular, "
                 f"{refused.quarantined} too near to an anomaly",
             ),
+            ("", "but for what the light alone had changed there"),
             ("undone", f"{state.undone} lessons that came just before an anomaly"),
         ]
         if not state.arrays:

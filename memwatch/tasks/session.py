@@ -40,13 +40,13 @@ class Loaded:
         knowledge: Knowledge | None = None,
         sizes: RegionConfig | None = None,
         zones: Zones | None = None,
+        thrifty: bool = False,
     ) -> Detector:
         """A detector for one stream, which knows what training left unless more is given; `sizes` of regions, and
-        `zones` of the picture, that count."""
+        `zones` of the picture, that count. `thrifty`, where nobody asks for what is no part of the score."""
         updates = Updates.gated if learn else Updates.frozen
-        return Detector(
-            self.runtime, self.calibration, knowledge=knowledge, updates=updates, rate=rate, sizes=sizes, zones=zones
-        )
+        more: dict[str, Any] = {"knowledge": knowledge, "rate": rate, "sizes": sizes, "zones": zones}
+        return Detector(self.runtime, self.calibration, updates=updates, thrifty=thrifty, **more)
 
     def about(self) -> dict[str, Any]:
         """What events say of the model."""

@@ -99,7 +99,8 @@ def watch(
         keeper = StateKeeper(state, loaded, camera.name, progress, learns=learn) if state is not None else None
         learn = keeper.learns if keeper else learn
         known = keeper.knowledge if keeper else None
-        detector = loaded.detector(learn=learn, rate=rate, sizes=sizes, knowledge=known)
+        # Score files have each frame's regularity error, events have no use for it.
+        detector = loaded.detector(learn=learn, rate=rate, sizes=sizes, knowledge=known, thrifty=out is None)
         if keeper:
             stack.callback(keeper.save, detector)
         files = _files(out, camera, loaded, sinks, stack) if out is not None else []

@@ -18,7 +18,7 @@ from memwatch.config import ModelConfig
 from memwatch.pipeline import Detector
 from memwatch.scoring import Calibration
 from memwatch.scoring.calibration import TABLE, CueCalibration, Tail
-from memwatch.types import Clip, Frame, Prediction, State
+from memwatch.types import Answer, Clip, Frame, Prediction, State
 from memwatch.video import scaled
 from tests import tiny
 
@@ -50,6 +50,8 @@ class Script:
     def __init__(self) -> None:
         self.scored_with: dict[int, tuple[int, ...]] = {}
         self.batches: list[int] = []
+        self.answered: list[int] = []
+        """Frames that were not predicted."""
         self.interrupt_at: int | None = None
         """The frame whose prediction the user interrupts."""
 
@@ -64,8 +66,13 @@ class Script:
                 raise KeyboardInterrupt
             self.scored_with[clip.frame.index] = state["learned"]
             calm = scaled(np.full(clip.target.shape, LEVELS["."], np.uint8))
-            found.append(Prediction(calm, np.zeros((3, 4), np.float32), None, clip.frame.index))
+            far = np.zeros((3, 4), np.float32)
+            found.append(Prediction(frame=calm, distance=far, oddity=None, query=clip.frame.index))
         return found
+
+    def answer(self, clips: Sequence[Clip]) -> list[Answer]:
+        self.answered += [clip.frame.index for clip in clips]
+        return [Answer(oddity=None)] * len(clips)
 
     def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
         return np.zeros((0, 3, 4), np.float32)

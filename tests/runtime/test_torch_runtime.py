@@ -110,6 +110,19 @@ def test_eight_clips_at_once_are_eight_alone(made: Model, runtime: Runtime) -> N
         np.testing.assert_allclose(together.oddity, alone.oddity, **CLOSE)
 
 
+def test_an_answer_is_that_of_the_prediction() -> None:
+    settings = tiny.config(head_scene=True, head_place=3)
+    net = tiny.network(settings, seed=4)
+    runtime = open_runtime(Model(net, net.memory.new_state()))
+    rest = np.ones((2 * settings.channels, settings.height // 2, settings.width // 2), np.float32)
+    clips = [replace(tiny.noise_clip(settings, seed), scene=rest) for seed in range(3)]
+    for said, predicted in zip(runtime.answer(clips), runtime.predict(clips, [runtime.new_state()] * 3), strict=True):
+        assert said.oddity is not None
+        np.testing.assert_allclose(said.oddity, predicted.oddity, **CLOSE)
+    untold = [tiny.noise_clip(settings, 1)]
+    assert runtime.answer(untold)[0].oddity is None
+
+
 def test_each_clip_is_read_with_the_state_beside_it(made: Model, runtime: Runtime) -> None:
     clip = tiny.noise_clip(made.config, 1)
     one = runtime.new_state()

@@ -20,14 +20,15 @@ SETTINGS = tiny.config()
 
 def predicted(clip: Clip, *, head: bool = True) -> Prediction:
     """A perfect prediction; the head is sure that the first cell is odd and no other."""
-    return answered(clip, 1) if head else Prediction(clip.target, np.zeros((3, 4), np.float32), None, None)
+    seen = answered(clip, 1)
+    return seen if head else replace(seen, oddity=None)
 
 
 def answered(clip: Clip, answers: int) -> Prediction:
     """The same; of several answers each is sure of another cell of the first row."""
     oddity = np.full((answers, *GRID), -20, np.float32)
     oddity[np.arange(answers), 0, np.arange(answers)] = 20
-    return Prediction(clip.target, np.zeros((3, 4), np.float32), oddity, None)
+    return Prediction(frame=clip.target, distance=np.zeros((3, 4), np.float32), oddity=oddity, query=None)
 
 
 def textured(seed: int) -> NDArray[np.float32]:

@@ -38,7 +38,7 @@ def frame(index: int, *, gap: bool = False) -> Frame:
 
 def observation(index: int, map: Grid, cue: Grid | None = None) -> Observation:
     over = float(map.max()) > THRESHOLD
-    score = Score(0.0, 30.0 + index, 0.5, float(map.max()), THRESHOLD, over)
+    score = Score(value=float(map.max()), threshold=THRESHOLD, anomalous=over, psnr=30.0 + index, distance=0.5)
     found = (Region((0, 0, 1, 1), 1, float(map.max())),) if over else ()
     cues = {"motion": map if cue is None else cue}
     return Observation("yard", index, WALL + index / 10, index / 10, SIZE, score, found, map, cues)

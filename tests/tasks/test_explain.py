@@ -124,7 +124,8 @@ class _Runtime:
     config = None
 
     def predict(self, clips: list[Clip], states: list[Any]) -> list[Prediction]:
-        return [Prediction(c.target, np.zeros((2, 4), np.float32), None, c.frame.index) for c in clips]
+        far = np.zeros((2, 4), np.float32)
+        return [Prediction(frame=c.target, distance=far, oddity=None, query=c.frame.index) for c in clips]
 
     def similarity(self, query: int, state: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
         alike = np.zeros((3, 2, 4), np.float32)
