@@ -127,7 +127,8 @@ class Score:
     distance: float | None = None
     """Mean distance of the frame's features to the memory."""
     learned: bool = False
-    """Whether this frame may teach the memory, once its quarantine has passed without an anomaly."""
+    """Whether this frame was calm enough to teach, once its quarantine has passed without an anomaly; of neighbours one
+    does (`Learner.due`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,8 @@ class Detector:
     A frame is scored with what was known before it (`Learner` says what teaches). `updates` says when it goes on
     learning, `rate` overrides the model's own, `knowledge` what it begins with: what training left, unless given. A
     frame over the threshold is anomalous if it has a region of a size that `sizes` lets pass; what lies outside of
-    `zones` is not looked at. A `thrifty` one predicts no frame from which nothing could be learned, where its score
-    takes no prediction: the score, the regions and what is learned are the same.
+    `zones` is not looked at. A `thrifty` one predicts nothing where no clip of a step may teach and the score takes no
+    prediction: the score, the regions and what is learned are the same.
     """
 
     def __init__(

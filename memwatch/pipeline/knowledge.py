@@ -83,7 +83,7 @@ class Refusals:
     anomalous: int = 0
     """Over the threshold."""
     irregular: int = 0
-    """Over the gate."""
+    """Over the gate, of those that were predicted: a thrifty detector predicts few."""
     quarantined: int = 0
     """Calm, but an anomaly, or a break, came before their quarantine was over."""
 

@@ -44,9 +44,8 @@ class TorchRuntime:
         """Predict each clip's target with the memory in the state beside it; states stay as they are."""
         net = self._net
         whole = _whole(clips)
-        beside = self._head is not None and len(clips) == 1
-        answer = self._ask(clips, whole, beside=beside)
-        with torch.inference_mode(), self._on(self._share if beside else self._threads):
+        answer = self._ask(clips, whole)
+        with torch.inference_mode(), self._on(self._threads_for(clips)):
             features = net.features(whole)
             reads: list[Read] = []
             done = 0
@@ -71,22 +70,23 @@ class TorchRuntime:
 
     def answer(self, clips: Sequence[Clip]) -> list[Answer]:
         """What the head says of each clip, the same as in its prediction, and nothing predicted."""
-        beside = self._head is not None and len(clips) == 1
-        answer = self._ask(clips, _whole(clips), beside=beside)
-        with torch.inference_mode(), self._on(self._share if beside else self._threads):
+        answer = self._ask(clips, _whole(clips))
+        with torch.inference_mode(), self._on(self._threads_for(clips)):
             return [Answer(oddity=oddity) for oddity in answer()]
 
-    def _ask(
-        self, clips: Sequence[Clip], whole: Tensor, *, beside: bool
-    ) -> Callable[[], Sequence[NDArray[np.float32] | None]]:
-        """Begin what the head says of whole clips, `beside` what comes next or before it; what is returned ends it.
+    def _threads_for(self, clips: Sequence[Clip]) -> int:
+        """Of torch, for head and predictor each."""
+        return self._share if len(clips) == 1 and self._head else self._threads
+
+    def _ask(self, clips: Sequence[Clip], whole: Tensor) -> Callable[[], Sequence[NDArray[np.float32] | None]]:
+        """Begin what the head says of whole clips; what is returned ends it. One clip's goes on by itself meanwhile.
         Nones where it says nothing: without one, or where it wants to know a scene that nobody tells."""
         head: OddityHead | None = self._net.head
         scenes = [clip.scene for clip in clips if clip.scene is not None]
         if head is None or (head.scene and len(scenes) < len(clips)):
             return lambda: [None] * len(clips)
-        threads = self._share if beside else self._threads
-        begin = self._head.submit if beside and self._head else _at_once
+        threads = self._threads_for(clips)
+        begin = self._head.submit if len(clips) == 1 and self._head else _at_once
 
         def shared() -> Tensor:
             with torch.inference_mode(), self._on(threads):

@@ -7,6 +7,7 @@ state is the list of frames that it has learned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig
 from memwatch.pipeline import Detector
+from memwatch.pipeline.knowledge import Knowledge, Learner, Updates
 from memwatch.scoring import Calibration
 from memwatch.scoring.calibration import TABLE, CueCalibration, Tail
 from memwatch.types import Answer, Clip, Frame, Prediction, State
@@ -50,8 +52,6 @@ class Script:
     def __init__(self) -> None:
         self.scored_with: dict[int, tuple[int, ...]] = {}
         self.batches: list[int] = []
-        self.answered: list[int] = []
-        """Frames that were not predicted."""
         self.interrupt_at: int | None = None
         """The frame whose prediction the user interrupts."""
 
@@ -71,7 +71,6 @@ class Script:
         return found
 
     def answer(self, clips: Sequence[Clip]) -> list[Answer]:
-        self.answered += [clip.frame.index for clip in clips]
         return [Answer(oddity=None)] * len(clips)
 
     def similarity(self, query: Any, state: State) -> NDArray[np.float32]:
@@ -97,6 +96,12 @@ def calibration() -> Calibration:
     )
     usual = np.ones((tiny.HEIGHT // 8, tiny.WIDTH // 8), np.float32)
     return Calibration({"prediction": CueCalibration(usual, tail)}, gate=0.0005, threshold=2.0, frames=60, seconds=6.0)
+
+
+def learner(updates: Updates = Updates.gated, *, step_s: float = 0.0) -> Learner:
+    runtime, calibrated = Script(), calibration()
+    runtime.config = replace(runtime.config, step_s=step_s)
+    return Learner(runtime, calibrated, Knowledge.as_trained(runtime, calibrated), updates)
 
 
 def detector(runtime: Script, **options: Any) -> Detector:

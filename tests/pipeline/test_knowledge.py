@@ -20,14 +20,9 @@ from memwatch.scoring.scene import RATE
 from memwatch.types import Clip, Grid
 from tests import tiny
 from tests.pipeline import scripted
+from tests.pipeline.scripted import learner
 
 GATE = 0.0005
-
-
-def learner(updates: Updates = Updates.gated, *, step_s: float = 0.0) -> Learner:
-    runtime, calibration = scripted.Script(), scripted.calibration()
-    runtime.config = replace(runtime.config, step_s=step_s)
-    return Learner(runtime, calibration, Knowledge.as_trained(runtime, calibration), updates)
 
 
 def offered(one: Learner, text: str, *, fps: float = 10.0) -> list[bool]:

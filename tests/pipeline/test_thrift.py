@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,12 @@ import pytest
 
 from memwatch.model import Model
 from memwatch.pipeline import Detector
-from memwatch.pipeline.knowledge import Knowledge, Learner, Lesson, Updates
+from memwatch.pipeline.knowledge import Lesson, Updates
 from memwatch.runtime import open_runtime
 from memwatch.scoring import Calibration
 from memwatch.types import ANSWERS, Answer, Clip, Observation, Prediction, State
 from tests import tiny
-from tests.pipeline import scripted
+from tests.pipeline.scripted import learner
 
 
 class Counted:
@@ -112,25 +111,19 @@ def test_only_a_thrifty_one_saves(made: Model) -> None:
     assert not runtime.answered
 
 
-def learner(updates: Updates = Updates.gated) -> Learner:
-    runtime, calibration = scripted.Script(), scripted.calibration()
-    runtime.config = replace(runtime.config, step_s=0.2)
-    return Learner(runtime, calibration, Knowledge.as_trained(runtime, calibration), updates)
-
-
 def test_a_lesson_is_wanted_that_would_wait_or_say_what_is_not_to_be_undone() -> None:
-    one = learner()
+    one = learner(step_s=0.2)
     assert one.wants(0.0, anomalous=False)
     one.offer(Lesson(0.1, 1, None), regularity=0.0, over=False, anomalous=False)
     assert [one.wants(seconds, anomalous=False) for seconds in (0.2, 0.29, 0.3)] == [False, False, True]
     assert one.wants(0.2, anomalous=True)
     one.offer(Lesson(0.2, None, None), regularity=None, over=True, anomalous=True)
     assert not one.wants(0.25, anomalous=True), "the alarm has begun before"
-    assert not learner(Updates.frozen).wants(0.0, anomalous=True)
+    assert not learner(Updates.frozen, step_s=0.2).wants(0.0, anomalous=True)
 
 
 def test_what_was_not_predicted_teaches_nothing_and_is_no_irregular_frame() -> None:
-    one = learner()
+    one = learner(step_s=0.2)
     assert not one.offer(Lesson(0.0, None, None), regularity=None, over=False, anomalous=False)
     assert one.due(0.0)
     assert (one.refused.irregular, one.refused.anomalous) == (0, 0)

@@ -82,13 +82,15 @@ def test_cameras_on_threads_of_their_own_get_the_same_numbers(threads: int) -> N
         alone = [runtime.predict([clip], [state])[0].oddity for clip in clips]
         with ThreadPoolExecutor(6) as cameras:
             found = list(cameras.map(lambda clip: runtime.predict([clip], [state])[0].oddity, clips))
+            said = list(cameras.map(lambda clip: runtime.answer([clip])[0].oddity, clips))
             left = list(cameras.map(lambda _: torch.get_num_threads(), range(6)))
         assert {torch.get_num_threads(), *left} == {threads}
     finally:
         torch.set_num_threads(before)
-    for one, other in zip(alone, found, strict=True):
+    for one, *others in zip(alone, found, said, strict=True):
         assert one is not None
-        np.testing.assert_allclose(one, other, **CLOSE)
+        for other in others:
+            np.testing.assert_allclose(one, other, **CLOSE)
 
 
 def test_the_model_s_own_network_is_left_as_it_was(made: Model) -> None:
