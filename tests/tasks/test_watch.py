@@ -21,6 +21,7 @@ from memwatch.pipeline.state_file import load_state
 from memwatch.tasks import watch as watching
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.score import score
+from memwatch.tasks.session import Loaded
 from memwatch.tasks.watch import WatchReport, watch
 from memwatch.types import Frame
 from tests.conftest import ROOT, Trained
@@ -79,6 +80,22 @@ def test_watch_and_score_walk_one_path(colour_model: Trained, clip: Path, tmp_pa
     run(colour_model, clip, out=tmp_path / "watched")
     score([str(clip)], model=colour_model.path, out=tmp_path / "scored", progress=Silent())
     assert scores(tmp_path / "watched" / "scores.csv") == scores(tmp_path / "scored" / "walk" / "scores.csv")
+
+
+@pytest.mark.parametrize("files", [False, True])
+def test_only_score_files_want_every_frame_predicted(
+    colour_model: Trained, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, files: bool
+) -> None:
+    asked: list[bool] = []
+    detector = Loaded.detector
+
+    def listening(self: Loaded, **how: Any) -> Any:
+        asked.append(how["thrifty"])
+        return detector(self, **how)
+
+    monkeypatch.setattr(Loaded, "detector", listening)
+    run(colour_model, clip, out=tmp_path / "run" if files else None)
+    assert asked == [not files]
 
 
 def test_a_frozen_memory_learns_nothing(colour_model: Trained, clip: Path, tmp_path: Path) -> None:
