@@ -3,6 +3,7 @@
     python -m benchmarks.memories --data PED2 --answers ped2=FILE ... --out benchmarks/memories.md [--work FOLDER]
 
 Trains what is missing (hours), measures what was not measured yet, writes one JSON a run and prints the page from all.
+With `--whole-steps` it also trains the preset `base` whole, with its memory and with none, head by head.
 Stopped and started again, it goes on where it stood; `--quick` is a few steps on half a minute of the sample scene.
 """
 
@@ -14,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ from memwatch.model import load_model
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.scoring import join
 from memwatch.sinks import Sink
+from memwatch.tasks.evaluate import evaluate
 from memwatch.tasks.presets import model_config
+from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import ANSWERS, Frame, Grid, Observation
 from memwatch.video import open_source
@@ -44,6 +47,9 @@ OWN, ERROR = "memory", "prediction"
 PRESET = "predictor"
 OPTIONS = {"students": ("patch=33",)}
 """Of `--memory-option`."""
+WHOLE_JOB = "whole"
+WHOLE = ("mnad", "none")
+"""Memories that the preset `base` is trained with: its own, and none."""
 VERSION = 3
 """Of what is measured: results of another are measured anew, if their models are still there without training."""
 
@@ -125,6 +131,17 @@ def _peak(
     return float(join(grids, trust).max())
 
 
+def whole_figures(scene: Scene, model: Path) -> dict[str, Any]:
+    """The whole detector of a model with a head, all its cues together, as `memwatch evaluate` measures it, with a
+    memory that learns behind the gate and with one that is frozen."""
+    card = load_model(model).card
+    told: dict[str, Any] = {"trained": {name: card.get(name) for name in ("steps", "minutes", "device", "commit")}}
+    for updates in (Updates.gated, Updates.frozen):
+        report = evaluate(str(scene.test), model=model, learn=updates == Updates.gated, progress=Silent())
+        told[updates] = {"causal": report.causal.auc, "paper": report.paper.auc}
+    return told
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     return publish("bench-memories", lambda: _page(options), options.out)
@@ -141,7 +158,28 @@ def _page(options: argparse.Namespace) -> str:
             for memory in options.memory or MEMORIES:
                 found = _measured(scene, memory, seed, head[seed % len(head)] if head else None, options)
                 records += [found] if found else []
+        if scene.name == "ped2":
+            records += _whole(scene, answers.get(scene.name, []), options)
     return page(records, command=_command(options))
+
+
+def _whole(scene: Scene, shipped: Sequence[Path], options: argparse.Namespace) -> list[Record]:
+    """The results of whole detectors: of the models that answers are from, and of those trained for this."""
+    found = [_whole_of(scene, f"{path.stem}-0", path, [], options) for path in shipped]
+    for memory in WHOLE if options.whole_steps else ():
+        for seed in options.seeds:
+            how = ["--preset", "base", "--memory", memory, "--steps", str(options.whole_steps), "--seed", str(seed)]
+            made = key_of(json.dumps(model_config("base", SIZE, gray=False, memory=memory).to_dict()), *how)
+            model = options.work / "models" / f"{scene.name}-base-{memory}-{seed}-{made}.safetensors"
+            found.append(_whole_of(scene, f"{memory}-{seed}", model, how, options))
+    return [record for record in found if record]
+
+
+def _whole_of(scene: Scene, name: str, model: Path, how: Sequence[str], options: argparse.Namespace) -> Record | None:
+    """One whole detector's result: of a given model, or of one to be trained as told."""
+    key = key_of(f"{VERSION}", model.name if how else footage_id(model), footage_id(scene.test))
+    run = lambda: whole_figures(scene, _made(scene, model, how))  # noqa: E731
+    return _done_or_measured(Job(scene.name, name, key, run, WHOLE_JOB), options)
 
 
 def _measured(
@@ -155,24 +193,31 @@ def _measured(
     about = [scene.test, scene.train, *([answers] if answers else [])]
     key = key_of(f"{VERSION} {seed} {made}", *map(footage_id, about))
     run = lambda: memory_figures(scene, _trained(scene, memory, seed, model, options), answers)  # noqa: E731
-    job = Job(scene.name, f"{memory}-{seed}", key, run)
+    return _done_or_measured(Job(scene.name, f"{memory}-{seed}", key, run), options)
+
+
+def _done_or_measured(job: Job, options: argparse.Namespace) -> Record | None:
     found = done(job, options.results)
     if found or options.page_only:
         return found
-    print(f"{scene.name}: {memory}, seed {seed}", file=sys.stderr, flush=True)
+    print(f"{job.scene}: {job.name} {job.model or ''}".rstrip(), file=sys.stderr, flush=True)
     return measure(job, options.results)
 
 
 def _trained(scene: Scene, memory: str, seed: int, path: Path, options: argparse.Namespace) -> Path:
+    how = ["--preset", PRESET, "--memory", memory, "--seed", str(seed), *_length(options).split()]
+    return _made(scene, path, how + [part for option in OPTIONS.get(memory, ()) for part in ("--memory-option", option)])
+
+
+def _made(scene: Scene, path: Path, how: Sequence[str]) -> Path:
+    """The model of `path`, trained as told unless it is there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path)]
-        line += ["--preset", PRESET, "--memory", memory, "--seed", str(seed), *_length(options).split()]
-        line += [part for option in OPTIONS.get(memory, ()) for part in ("--memory-option", option)]
+        line = [sys.executable, "-m", "memwatch", "train", str(scene.train), "--out", str(path), *how]
         if path.with_suffix(".checkpoint.safetensors").exists():
             line.append("--resume")
         if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
-            raise MemwatchError(f"{scene.name}: training {memory} ended with exit code {code}", "see its error above")
+            raise MemwatchError(f"{scene.name}: training {path.stem} ended with exit code {code}", "see its error above")
     return path
 
 
@@ -214,6 +259,7 @@ def _given(pairs: Sequence[str]) -> dict[str, list[Path]]:
 def _command(options: argparse.Namespace) -> str:
     given = [f" --answers {scene}={file.name}" for scene, files in _given(options.answers).items() for file in files]
     how = f"{_length(options)} --seeds {' '.join(map(str, options.seeds))}"
+    how += f" --whole-steps {options.whole_steps}" if options.whole_steps else ""
     return f"python -m benchmarks.memories --data PED2 {how}{''.join(given)}"
 
 
@@ -229,6 +275,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=8, help="of each training")
     parser.add_argument("--steps", type=int, help="instead of minutes")
+    parser.add_argument("--whole-steps", type=int, help="of whole detectors with and without their memory; 0: none")
     parser.add_argument("--page-only", action="store_true", help="train and measure nothing")
     parser.add_argument("--quick", action="store_true", help="a few steps on half a minute, in minutes")
     options = parser.parse_args(arguments)

@@ -21,18 +21,23 @@ the footage, everywhere and at each place; **spread**: how far reads lie from th
 `none` and `students` hand on the features themselves: theirs is what any bottleneck costs, and what a memory's is to
 be compared with. **Read** and **use**: perplexity of the weights of a read and of the items' use (the number of items
 that an even choice would be among); **used**: items that are the nearest to at least a tenth of an even share of
-places. **Ms a frame** is the fastest run's, on one thread. Students are given patches of 33 pixels. `docs/papers/`
-tells what each choice is."""
+places. **Ms a frame** is the fastest run's, on one thread. Students are given patches of 33 pixels. **Whole detector**:
+the default preset trained whole, head and all, with a memory and with none, and the model whose answers the others
+borrow, each as `memwatch evaluate` measures it, learning as it watches (gated) or not (frozen). A head draws nothing
+from its predictor and one seed makes one head, so that equal steps show the memory's own part. `docs/papers/` tells
+what each choice is."""
 
 
 def page(records: Sequence[Record], *, command: str) -> str:
     """Markdown; what was not measured is a dash."""
     parts = [HEAD, f"`{command}`"]
     for scene in dict.fromkeys(record["scene"] for record in records):
-        mine = [record for record in records if record["scene"] == scene]
+        mine = [record for record in records if record["scene"] == scene and record["model"] != "whole"]
         parts += [f"## {scene}", _accuracy(mine), _reads(mine)]
         if learned := _updates(mine):
             parts.append(learned)
+        if whole := [record for record in records if record["scene"] == scene and record["model"] == "whole"]:
+            parts.append(_whole(whole))
     if records:
         trained, measured = (
             ", ".join(sorted({str(one) for one in some}))
@@ -87,9 +92,28 @@ def _updates(records: Sequence[Record]) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
+def _whole(records: Sequence[Record]) -> str:
+    """Whole detectors: those trained for this, by their memory, and those given, by their names."""
+    lines = ["| whole detector | seeds | steps | gated | frozen |", "| --- | --- | --- | --- | --- |"]
+    named = _by_name(records)
+    for name in sorted(named, key=[*MEMORIES, *named].index):
+        runs = named[name]
+        cells = [_number(runs, "trained.steps", ",.0f"), *(_pair(runs, of, 4) for of in ("gated", "frozen"))]
+        lines.append(f"| {name} | {len(runs)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _by_memory(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    names = [str(record["job"]).rpartition("-")[0] for record in records]
-    return [(m, [r for n, r in zip(names, records, strict=True) if n == m]) for m in MEMORIES if m in names]
+    named = _by_name(records)
+    return [(memory, named[memory]) for memory in MEMORIES if memory in named]
+
+
+def _by_name(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Each seed's, by what a job's name says before the seed."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(str(record["job"]).rpartition("-")[0], []).append(record)
+    return found
 
 
 def _at(run: Record, path: str) -> Any:
@@ -116,11 +140,11 @@ def _percent(runs: Sequence[Record], path: str) -> str:
     return f"{_mean(runs, path):+.0%}" if _numbers(runs, path) else "–"
 
 
-def _pair(runs: Sequence[Record], path: str) -> str:
+def _pair(runs: Sequence[Record], path: str, digits: int = 3) -> str:
     """0.913 ± 0.004 / 0.921: causal with its spread, and paper."""
     causal, paper = _numbers(runs, f"{path}.causal"), _numbers(runs, f"{path}.paper")
     if not causal:
         return "–"
     mean = sum(causal) / len(causal)
-    spread = f" ± {max(abs(value - mean) for value in causal):.3f}" if len(causal) > 1 else ""
-    return f"{mean:.3f}{spread} / {sum(paper) / len(paper):.3f}"
+    spread = f" ± {max(abs(value - mean) for value in causal):.{digits}f}" if len(causal) > 1 else ""
+    return f"{mean:.{digits}f}{spread} / {sum(paper) / len(paper):.{digits}f}"

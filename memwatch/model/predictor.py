@@ -23,6 +23,7 @@ class Predictor(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        head = self._head()  # drawn first: one seed makes one head, whatever the memory
         shape = config.net_width, config.stem, config.levels
         skips = config.skips and config.task == "predict"
         channels = [config.net_width << level for level in range(config.levels + 1)]
@@ -30,16 +31,20 @@ class Predictor(nn.Module):
         self.memory = build_memory(config, channels if skips else channels[-1:])
         self.decoder = Decoder(self.memory.decoder_channels, config.channels, *shape, skips=skips)
         self.memory.meet(self.decoder.last)
-        self.head: OddityHead | None = None
-        if config.head_width:
-            self.head = OddityHead(
-                config.clip_length + 1,
-                config.channels,
-                config.head_width,
-                scene=config.head_scene,
-                place=config.head_place,
-                grid=(config.height // CELL, config.width // CELL),
-            )
+        self.head = head
+
+    def _head(self) -> OddityHead | None:
+        config = self.config
+        if not config.head_width:
+            return None
+        return OddityHead(
+            config.clip_length + 1,
+            config.channels,
+            config.head_width,
+            scene=config.head_scene,
+            place=config.head_place,
+            grid=(config.height // CELL, config.width // CELL),
+        )
 
     def features(self, clips: Tensor) -> Features:
         """What the encoder says of whole clips (B, (T+1)·C, h, w), the target last. It is shown all before the target,
