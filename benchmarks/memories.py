@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +206,8 @@ def _done_or_measured(job: Job, options: argparse.Namespace) -> Record | None:
 
 def _trained(scene: Scene, memory: str, seed: int, path: Path, options: argparse.Namespace) -> Path:
     how = ["--preset", PRESET, "--memory", memory, "--seed", str(seed), *_length(options).split()]
-    return _made(scene, path, how + [part for option in OPTIONS.get(memory, ()) for part in ("--memory-option", option)])
+    how += [part for option in OPTIONS.get(memory, ()) for part in ("--memory-option", option)]
+    return _made(scene, path, how)
 
 
 def _made(scene: Scene, path: Path, how: Sequence[str]) -> Path:
@@ -217,7 +218,7 @@ def _made(scene: Scene, path: Path, how: Sequence[str]) -> Path:
         if path.with_suffix(".checkpoint.safetensors").exists():
             line.append("--resume")
         if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
-            raise MemwatchError(f"{scene.name}: training {path.stem} ended with exit code {code}", "see its error above")
+            raise MemwatchError(f"training {path.stem} ended with exit code {code}", "see its error above")
     return path
 
 
