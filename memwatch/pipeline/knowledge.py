@@ -78,12 +78,12 @@ class Lesson:
 
 @dataclass(slots=True)
 class Refusals:
-    """Frames that taught nothing, but for what the light alone had changed, by why."""
+    """Frames that might have taught (`Learner.due`) and did not, but for what the light alone had changed, by why."""
 
     anomalous: int = 0
     """Over the threshold."""
     irregular: int = 0
-    """Over the gate, of those that were predicted: a thrifty detector predicts few."""
+    """Over the gate."""
     quarantined: int = 0
     """Calm, but an anomaly, or a break, came before their quarantine was over."""
 
@@ -109,7 +109,7 @@ class Learner:
     """When, what was known and of how many lessons: snapshots of the last UNDO_S and the one before, oldest first."""
     _alarmed: bool = False
     _last: float | None = None
-    """When the newest lesson was offered."""
+    """When the newest frame was asked for a lesson."""
 
     @property
     def learns(self) -> bool:
@@ -164,6 +164,9 @@ class Learner:
         matters."""
         if not self.learns:
             return False
+        due = self.due(lesson.seconds)
+        if due and (over or regularity is not None):
+            self._last = lesson.seconds
         if self.updates == Updates.gated:
             if anomalous:
                 self._doubt()
@@ -171,21 +174,17 @@ class Learner:
             # Of an alarm that goes on, too: what the light teaches meanwhile is not to be lost with the next.
             self._keep(lesson.seconds)
             self._alarmed = anomalous
-            self.refused.anomalous += over
             irregular = regularity is not None and regularity > self.calibration.gate
-            self.refused.irregular += irregular and not over
+            if due:
+                self.refused.anomalous += over
+                self.refused.irregular += irregular and not over
             if over or irregular:
-                if of_light := lesson.of_light:
-                    self._wait(of_light)
+                if due and (of_light := lesson.of_light):
+                    self._waiting.append(of_light)
                 return False
-        if regularity is not None:
-            self._wait(lesson)
-        return regularity is not None
-
-    def _wait(self, lesson: Lesson) -> None:
-        if self.due(lesson.seconds):
-            self._last = lesson.seconds
+        if due and regularity is not None:
             self._waiting.append(lesson)
+        return regularity is not None
 
     def restart(self, scene: SceneMemory, calibration: Calibration) -> None:
         """Go on with another scene, `calibration.scene` being what it must not leave: what was known before is of a
@@ -194,6 +193,12 @@ class Learner:
         self._kept.clear()
         self.calibration = calibration
         self.knowledge = replace(self.knowledge, scene=scene)
+
+    def follow(self, updates: Updates) -> None:
+        """Learn so from now on; where nothing more is to be learned, what waits is not either."""
+        self.updates = updates
+        if not self.learns:
+            self._waiting.clear()
 
     def reset(self) -> None:
         """Back to what training left, as if nothing had been seen."""

@@ -88,7 +88,7 @@ class StateKeeper:
             detector.learner.reset()
             self._state = told
         self._state = replace(self._state, frozen=told.frozen)
-        detector.learner.updates = Updates.gated if self.learns else Updates.frozen
+        detector.learner.follow(Updates.gated if self.learns else Updates.frozen)
 
     def _written(self) -> int | None:
         """When the file was, in nanoseconds; None where it is not there."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from memwatch.live.settings import Camera, Settings
 from memwatch.sinks import Lines, Sink
 from memwatch.tasks.fleet import Fleet
 from memwatch.tasks.progress import Silent
+from memwatch.tasks.session import Loaded
 from memwatch.types import StateEvent
 from tests.conftest import Trained
 
@@ -67,6 +71,24 @@ def test_an_output_that_fails_is_counted_and_the_others_hear(colour_model: Train
     counts = fleet.cameras["yard"].status.counts
     assert counts.sink_errors >= 1
     assert counts.scored > 30
+
+
+def test_cameras_predict_only_what_may_teach(colour_model: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else is predicted is a fifth of a camera's work."""
+    asked: list[bool] = []
+    detector = Loaded.detector
+
+    def listening(self: Loaded, **how: Any) -> Any:
+        asked.append(how["thrifty"])
+        return detector(self, **how)
+
+    monkeypatch.setattr(Loaded, "detector", listening)
+    recording = Camera(url=colour_model.footage[0], model=colour_model.path)
+    fleet = Fleet(Settings(camera={"yard": recording}), lines=Lines(io.StringIO()), progress=Silent())
+    fleet.start()
+    assert fleet.cameras["yard"].join(60)
+    fleet.stop()
+    assert asked == [True]
 
 
 def test_a_recording_beside_a_live_camera_goes_as_it_was_filmed(colour_model: Trained) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_a_thrifty_detector_scores_and_learns_the_same(made: Model, size: int) -
     assert any(o.score.anomalous for o in some)
     assert thrifty.learner.taken == lavish.learner.taken > 0
     assert thrifty.learner.undone == lavish.learner.undone
+    assert thrifty.learner.refused == lavish.learner.refused
     for name, value in lavish.learner.knowledge.memory.items():
         np.testing.assert_allclose(thrifty.learner.knowledge.memory[name], value, atol=1e-4)
     scenes = [one.learner.knowledge.scene for one in (thrifty, lavish)]
@@ -86,6 +88,16 @@ def test_frames_too_near_to_teach_are_not_predicted(made: Model) -> None:
         score = observation.score
         assert [n is not None for n in (score.error, score.psnr, score.distance)] == [there] * 3
         assert there or not score.learned
+
+
+def test_where_every_frame_is_too_irregular_to_teach_every_second_one_is_asked(made: Model) -> None:
+    strict = replace(made, calibration=cast(dict[str, Any], made.calibration) | {"gate": 0.0})
+    detectors = [watched(strict, thrifty=thrifty)[:2] for thrifty in (True, False)]
+    runtime = detectors[0][1]
+    assert [index for index in runtime.predicted if index < 50] == list(range(runtime.predicted[0], 50, 2))
+    told = [detector.learner.refused for detector, _ in detectors]
+    assert told[0] == told[1]
+    assert 30 < told[0].irregular < 60
 
 
 def test_who_learns_nothing_predicts_nothing(made: Model) -> None:

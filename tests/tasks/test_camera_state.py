@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from memwatch.pipeline import Detector, Updates
+from memwatch.pipeline.knowledge import Lesson
 from memwatch.pipeline.state_file import load_state
 from memwatch.tasks import memory
 from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import Loaded, load
+from tests import tiny
 from tests.conftest import Trained
 
 
@@ -43,6 +45,15 @@ def test_a_camera_that_is_frozen_meanwhile_learns_no_more_until_it_is_thawed(loa
         assert detector.learner.updates == updates
         kept = load_state(path)
         assert (kept.frozen, kept.taken) == (updates == Updates.frozen, 3)
+
+
+def test_what_waits_when_a_camera_is_frozen_is_not_learned(loaded: Loaded, tmp_path: Path) -> None:
+    keeper, detector = watched(loaded, tmp_path / "s")
+    clip = tiny.clips(tiny.frames(20), loaded.model.config)[-1]
+    detector.learner.offer(Lesson(clip.frame.seconds - 60, object(), None), regularity=0.0, over=False, anomalous=False)
+    memory.freeze(tmp_path / "s")
+    keeper.save(detector)
+    assert detector.learner.foresee([clip]) == [(detector.learner.knowledge, 0)]
 
 
 def test_a_camera_that_is_reset_meanwhile_goes_on_as_trained(loaded: Loaded, tmp_path: Path) -> None:
