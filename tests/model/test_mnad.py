@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from memwatch.model import Features, Read
 from memwatch.model.memory import mnad
-from memwatch.model.memory.mnad import MnadMemory, gathered, nudge, published_update
+from memwatch.model.memory.mnad import MnadMemory, addressed, gathered, nudge, published_update
 
 # Worked by hand: two items, three queries, two dimensions.
 ITEMS = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
@@ -58,6 +58,8 @@ def test_read_by_hand() -> None:
     torch.testing.assert_close(recalled, wanted, **EXACT)
     torch.testing.assert_close(read.decoder_input[0, :2, 0].T, QUERIES, **EXACT)
     torch.testing.assert_close(read.distance[0, 0], torch.tensor([0.08, 0.4, 0.8]), **EXACT)
+    assert float(read.distance.sqrt().sum()) == pytest.approx(1.809725, abs=1e-6)  # the paper's compactness
+    assert float(read.distance.sqrt().mean()) == pytest.approx(0.603242, abs=1e-6)
 
 
 def test_read_weights_by_hand() -> None:
@@ -70,8 +72,9 @@ def test_read_weights_by_hand() -> None:
 def test_similarities_and_shares_by_hand() -> None:
     cosines = memory(ITEMS).similarity(picture(QUERIES), {"items": ITEMS})[0, :, 0].T
     torch.testing.assert_close(cosines, torch.tensor([[0.96, 0.936], [0.28, 0.8], [0.0, 0.6]]), **EXACT)
-    shares = (cosines - cosines.amax(dim=0)).exp()  # v over its maximum, which item 2 has from a query of item 1
-    torch.testing.assert_close(shares[1:, 1], torch.tensor([0.872843, 0.714623]), **EXACT)
+    shares = addressed(QUERIES, ITEMS)  # the maximum of item 2's belongs to a query of item 1
+    wanted = torch.tensor([[0.529238, 0.386479], [0.268121, 0.337335], [0.202641, 0.276186]])
+    torch.testing.assert_close(shares, wanted, **EXACT)
 
 
 def test_a_lower_temperature_reads_sharper() -> None:

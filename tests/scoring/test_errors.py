@@ -21,6 +21,12 @@ def test_the_gate_by_hand() -> None:
     assert regularity_error(error) == pytest.approx(0.128542, abs=5e-7)
 
 
+@pytest.mark.parametrize(("units", "wanted"), [(2, 0.293085), (1, 0.573334)])
+def test_the_gate_as_the_paper_has_it_by_hand(units: int, wanted: float) -> None:
+    """It weighs the error itself, where the authors' code and ours take its square: in [0, 1] and in [-1, 1] units."""
+    assert regularity_error(np.abs(PREDICTION - TARGET) / units) == pytest.approx(wanted, abs=1e-6)
+
+
 def test_psnr_by_hand() -> None:
     error = squared_error(PREDICTION, TARGET)
     assert float(error.mean()) == pytest.approx(0.0525, abs=1e-7)
