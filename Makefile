@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STAMP := $(VENV)/installed-$(shell printf '%s' '$(TORCH) $(TORCH_FLAGS)' | cat - requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEMO := runs/demo
 
-.PHONY: help install lock lint format test test-slow test-live soak test-browser demo bench-accuracy bench-memories bench-drift bench-pace docs clean
+.PHONY: help install lock lint format test test-slow test-live soak test-browser demo bench-accuracy bench-memories bench-drift bench-adapt bench-pace docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1: \2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s: 2>/dev/null || \
@@ -118,6 +118,10 @@ bench-memories: $(STAMP)  ## every choice of memory at one budget, on Ped2 (DATA
 
 bench-drift: $(STAMP)  ## scenes that change, with a memory that is frozen, gated, or always learns (an hour)
 	@$(BIN)/python -m benchmarks.drift --out benchmarks/drift.md $(BENCH)
+
+bench-adapt: $(STAMP)  ## a model of the walkway and a minute of Ped2 (DATA= its folder), fast weights beside it (half an hour)
+	@test -d "$(DATA)" || { echo "memwatch: $(DATA): no such folder. Name Ped2's: make bench-adapt DATA=..." >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.adapt --data "$(DATA)" --out benchmarks/adapt.md $(BENCH)
 
 bench-pace: $(STAMP)  ## frames a second of one camera, in colour and on Ped2 (DATA= its folder); wants an idle machine
 	@$(BIN)/python -m benchmarks.pace samples/walkway-test.mp4 --model models/walkway.safetensors
