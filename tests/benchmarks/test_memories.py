@@ -116,6 +116,21 @@ def test_the_page_says_what_was_measured_and_a_dash_for_the_rest() -> None:
     assert "Trained on a card at commit def5678. Measured at commit abc1234 on a machine, 2 cores." in text
 
 
+def test_whole_detectors_stand_apart_and_those_that_were_given_last() -> None:
+    def whole(job: str, gated: float) -> dict[str, Any]:
+        auc = {"causal": gated, "paper": 0.5}
+        return record("x", 0, {"gated": auc, "frozen": auc}) | {"job": job, "model": "whole"}
+
+    runs = [whole("ucsd-ped2-0", 0.9), whole("none-0", 0.81), whole("none-1", 0.83), whole("mnad-0", 0.8)]
+    text = page([record("none", 0, {"frozen": measured(None, 0.8)}), *runs], command="x")
+    assert rows(text, "none") == [
+        ["1", "–", "0.800 / 0.820", "–", "–"],
+        ["12,345", "4.5", "1,200", "1.23e-03", "+4%", "+25%", "+5%", "–", "–", "–"],
+        ["2", "1,200", "0.8200 ± 0.0100 / 0.5000", "0.8200 ± 0.0100 / 0.5000"],
+    ]
+    assert text.index("| mnad | 1") < text.index("| none | 2") < text.index("| ucsd-ped2 | 1")
+
+
 def test_where_no_memory_learns_on_there_is_no_table_of_it() -> None:
     assert "learning on" not in page([record("memae", 0, {"frozen": measured(0.6, 0.9)})], command="x")
 
