@@ -292,6 +292,17 @@ def test_where_all_places_count_the_scene_behind_is_the_usual_one() -> None:
     np.testing.assert_allclose(memory.behind_places(state, np.ones(CELLS, np.float32)), usual, atol=0.01)
 
 
+def test_how_little_the_middle_weighs_by_hand() -> None:
+    """A component of unit length over all pixels, of which one in four is asked: a tenth of brightness that it is
+    responsible for is found as G / (G + UNSEEN) of it, where G is a quarter."""
+    sign = np.where(np.arange(WIDTH) < WIDTH // 2, 1, -1).astype(np.float32)
+    component = np.broadcast_to(sign / np.sqrt(HEIGHT * WIDTH), (1, 1, HEIGHT, WIDTH)).astype(np.float32)
+    memory = SceneMemory(np.zeros((1, HEIGHT, WIDTH), np.float32), component)
+    state = (0.5 + 0.1 * np.broadcast_to(sign, (1, HEIGHT, WIDTH))).astype(np.float32)
+    found = memory.behind_places(state, np.ones(CELLS, np.float32))
+    np.testing.assert_allclose(found - 0.5, 0.1 * sign * 0.25 / 0.26, rtol=0, atol=1e-5)
+
+
 def test_where_none_counts_it_is_the_middle_one_in_the_light_of_the_whole() -> None:
     memory, state = SceneMemory.fit(states()), states()[7]
     behind = memory.behind_places(state, np.zeros(CELLS, np.float32))

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from memwatch.scoring.shade import EDGE, GRAIN, LEAST, SILENT, SURE, _light_of_most, agreement, only_light
+from memwatch.scoring.shade import (
+    EDGE,
+    GRAIN,
+    LEAST,
+    SILENT,
+    SURE,
+    _between_lights,
+    _light_of_most,
+    agreement,
+    only_light,
+)
 
 HEIGHT, WIDTH = 80, 120
 """Of the scene: cells are 4 × 4 of its pixels."""
@@ -141,6 +151,29 @@ def test_agreement_by_hand() -> None:
             agreed = (strength * cosine + SILENT * agreed) / (strength + SILENT)
         found = agreement((0.1 * x)[None], other.astype(np.float32)[None])
         assert found[20, 20] == pytest.approx(agreed, abs=1e-4)
+
+
+def between(value: float, *, width: int = 30) -> bool:
+    """Whether the middle of a strip of a plain picture, 0.5 before and `value` now, is an edge between the light to its
+    left, unchanged, and that to its right, where `width` columns have become 0.3."""
+    known = np.full((1, 40, 80), 0.5, np.float32)
+    now, share = known.copy(), np.zeros((40, 80), np.float32)
+    now[:, :, 40:] = value
+    now[:, :, 47 : 47 + width] = 0.3
+    share[:, :40], share[:, 47 : 47 + width] = 1, 1
+    return bool(_between_lights(known, now, share)[20, 43])
+
+
+@pytest.mark.parametrize(("value", "edge"), [(0.53, False), (0.515, True), (0.4, True), (0.285, True), (0.27, False)])
+def test_an_edge_is_between_both_lights_or_faintly_beside_by_hand(value: float, *, edge: bool) -> None:
+    """From 0.3 to 0.5, and FAINT, of 0.02, beyond."""
+    assert between(value) == edge
+
+
+@pytest.mark.parametrize(("width", "edge"), [(4, False), (5, True)])
+def test_a_side_of_an_edge_is_sure_as_far_as_the_rim_by_hand(width: int, *, edge: bool) -> None:
+    """Of four sure columns none has five by five sure pixels around it."""
+    assert between(0.4, width=width) == edge
 
 
 def test_sure_is_what_agrees_enough() -> None:
