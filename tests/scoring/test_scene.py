@@ -300,7 +300,7 @@ def test_how_little_the_middle_weighs_by_hand() -> None:
     memory = SceneMemory(np.zeros((1, HEIGHT, WIDTH), np.float32), component)
     state = (0.5 + 0.1 * np.broadcast_to(sign, (1, HEIGHT, WIDTH))).astype(np.float32)
     found = memory.behind_places(state, np.ones(CELLS, np.float32))
-    np.testing.assert_allclose(found - 0.5, 0.1 * sign * 0.25 / 0.26, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found - 0.5, 0.25 / 0.26 * (state - 0.5), rtol=0, atol=1e-5)
 
 
 def test_where_none_counts_it_is_the_middle_one_in_the_light_of_the_whole() -> None:
