@@ -23,9 +23,13 @@ from benchmarks.memory_read import read_figures
 from benchmarks.results import ROOT, Job, Record, code_id, key_of, measure, publish
 from benchmarks.scenes import Scene, footage_id, labelled_clips, ped2
 from memwatch.errors import UsageError
-from memwatch.model import load_model
+from memwatch.model import Model, load_model
 from memwatch.pipeline import run_session
 from memwatch.tasks.adapt import adapt
+from memwatch.tasks.crops import Crops
+from memwatch.tasks.fast_weights import take_fast_step
+from memwatch.tasks.footage import read_footage
+from memwatch.tasks.presets import PRESETS
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import load
 from memwatch.tasks.train import train
@@ -91,7 +95,8 @@ def adapted(model: Path, footage: Path, out: Path, scene: Scene) -> dict[str, An
 
 def fast_weights(model: Path, footage: Path, folder: Path) -> dict[str, Any]:
     """Held-out error with and without the fast step, by the number of ordinary steps after it."""
-    told: dict[str, Any] = {"before": read_figures(load_model(model), [str(footage)])["error"]}
+    told: dict[str, Any] = {"without-0": read_figures(load_model(model), [str(footage)])["error"]}
+    told["with-0"] = read_figures(_after_fast_step(model, footage), [str(footage)])["error"]
     for name in ("with", "without"):
         for steps in FAST_STEPS:
             out = folder / f"{name}-{steps}.safetensors"
@@ -99,6 +104,15 @@ def fast_weights(model: Path, footage: Path, folder: Path) -> dict[str, Any]:
                 adapt(model, [str(footage)], out, steps=steps, fps=FPS, force=True, progress=Silent())
             told[f"{name}-{steps}"] = read_figures(load_model(out), [str(footage)])["error"]
     return told
+
+
+def _after_fast_step(path: Path, footage: Path) -> Model:
+    model = load_model(path)
+    config = model.config
+    clips = read_footage([str(footage)], config, fps=FPS, progress=Silent())
+    targets, side = clips.targets(config, held=False), PRESETS[config.preset].side(config)
+    take_fast_step(model.net, Crops(clips, config, targets, 1, side, 0, clips.busy(targets)), model.state)
+    return model
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,11 +160,11 @@ def page(rows: dict[str, Record], fast: Record, *, command: str) -> str:
         length = f"{told['steps']:,} | {told['minutes']:.1f}" if "steps" in told else "– | –"
         lines.append(f"| {name} | {length} | {told['causal']:.3f} | {told['paper']:.3f} | {told['over']:.1%} |")
     found = fast["figures"]
-    table = ["| fast step | 0 steps | " + " | ".join(f"{steps:,}" for steps in FAST_STEPS) + " |"]
-    table.append("| --- |" + " --- |" * (len(FAST_STEPS) + 1))
+    columns = (0, *FAST_STEPS)
+    table = ["| fast step | " + " | ".join(f"{steps:,}" for steps in columns) + " |"]
+    table.append("| --- |" + " --- |" * len(columns))
     for name in ("without", "with"):
-        cells = [f"{1e3 * found['before']:.3f}" if name == "without" else "–"]
-        cells += [f"{1e3 * found[f'{name}-{steps}']:.3f}" for steps in FAST_STEPS]
+        cells = [f"{1e3 * found[f'{name}-{steps}']:.3f}" for steps in columns]
         table.append(f"| {name} | {' | '.join(cells)} |")
     told = [*rows.values(), fast]
     at = ", ".join(dict.fromkeys(record["commit"] for record in told))

@@ -38,10 +38,10 @@ def test_the_page_says_what_was_measured() -> None:
 
     told = {"causal": 0.3284, "paper": 0.41, "over": 0.5}
     rows = {"unadapted": record(told), "adapted": record(told | {"causal": 0.92, "steps": 1234, "minutes": 2.96})}
-    errors = {f"{name}-{steps}": 0.002 for name in ("with", "without") for steps in FAST_STEPS}
-    text = page(rows, record(errors | {"before": 0.01, "with-1": 0.0055}), command="python -m x")
+    errors = {f"{name}-{steps}": 0.002 for name in ("with", "without") for steps in (0, *FAST_STEPS)}
+    text = page(rows, record(errors | {"without-0": 0.01, "with-0": 0.0055}), command="python -m x")
     assert "| unadapted | – | – | 0.328 | 0.410 | 50.0% |" in text
     assert "| adapted | 1,234 | 3.0 | 0.920 | 0.410 | 50.0% |" in text
     assert "| without | 10.000 | 2.000 |" in text
-    assert "| with | – | 5.500 | 2.000 |" in text
+    assert "| with | 5.500 | 2.000 |" in text
     assert text.endswith("Measured at commit abc1234 on a machine, 2 cores.\n")
