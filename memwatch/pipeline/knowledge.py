@@ -195,10 +195,12 @@ class Learner:
         self.knowledge = replace(self.knowledge, scene=scene)
 
     def follow(self, updates: Updates) -> None:
-        """Learn so from now on; where nothing more is to be learned, what waits is not either."""
+        """Learn so from now on; where nothing more is to be learned, what waits is not either, and what is known is not
+        gone back from. What waited is counted nowhere: nothing spoke against it."""
         self.updates = updates
         if not self.learns:
             self._waiting.clear()
+            self._kept.clear()
 
     def reset(self) -> None:
         """Back to what training left, as if nothing had been seen."""

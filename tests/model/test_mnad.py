@@ -72,7 +72,7 @@ def test_read_weights_by_hand() -> None:
 def test_similarities_and_shares_by_hand() -> None:
     cosines = memory(ITEMS).similarity(picture(QUERIES), {"items": ITEMS})[0, :, 0].T
     torch.testing.assert_close(cosines, torch.tensor([[0.96, 0.936], [0.28, 0.8], [0.0, 0.6]]), **EXACT)
-    shares = addressed(QUERIES, ITEMS)  # the maximum of item 2's belongs to a query of item 1
+    shares = addressed(QUERIES @ ITEMS.T)  # the maximum of item 2's belongs to a query of item 1
     wanted = torch.tensor([[0.529238, 0.386479], [0.268121, 0.337335], [0.202641, 0.276186]])
     torch.testing.assert_close(shares, wanted, **EXACT)
 
@@ -108,6 +108,9 @@ def test_what_is_gathered_by_hand() -> None:
 def test_losses_by_hand() -> None:
     assert mnad.compactness(QUERIES, ITEMS).item() == pytest.approx(0.213333, abs=1e-6)
     assert mnad.separateness(QUERIES, ITEMS).item() == pytest.approx(0.6125805, abs=1e-6)
+    hinges = [mnad.separateness(query[None], ITEMS).item() for query in QUERIES]
+    assert hinges == pytest.approx([0.925072, 0.432456, 0.480214], abs=3e-6)  # the library adds 1e-6 to each difference
+    assert sum(hinges) == pytest.approx(1.837741, abs=3e-6)
     weighted = memory(ITEMS).losses(Features(picture(QUERIES)), NO_READ, {"items": ITEMS})
     assert weighted["compactness"].item() == pytest.approx(0.0213333, abs=1e-6)
     assert weighted["separateness"].item() == pytest.approx(0.06125805, abs=1e-6)

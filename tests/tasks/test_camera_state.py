@@ -50,7 +50,8 @@ def test_a_camera_that_is_frozen_meanwhile_learns_no_more_until_it_is_thawed(loa
 def test_what_waits_when_a_camera_is_frozen_is_not_learned(loaded: Loaded, tmp_path: Path) -> None:
     keeper, detector = watched(loaded, tmp_path / "s")
     clip = tiny.clips(tiny.frames(20), loaded.model.config)[-1]
-    detector.learner.offer(Lesson(clip.frame.seconds - 60, object(), None), regularity=0.0, over=False, anomalous=False)
+    detector.learner.offer(Lesson(clip.frame.seconds - 60, None, None), regularity=0.0, over=False, anomalous=False)
+    assert [count for _, count in detector.learner.foresee([clip])] == [1]
     memory.freeze(tmp_path / "s")
     keeper.save(detector)
     assert detector.learner.foresee([clip]) == [(detector.learner.knowledge, 0)]

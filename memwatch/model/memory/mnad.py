@@ -127,16 +127,16 @@ def _rows(query: Tensor) -> Tensor:
     return F.normalize(query, dim=1).permute(0, 2, 3, 1).reshape(-1, query.shape[1])
 
 
-def addressed(queries: Tensor, items: Tensor) -> Tensor:
-    """v (K, M): for each item, how the unit `queries` (K, D) share it, a softmax over them (eq. 5)."""
-    return (queries @ items.T).softmax(dim=0)
+def addressed(cosine: Tensor) -> Tensor:
+    """v (K, M): for each item, how the queries share it, a softmax over them of their cosines (K, M) (eq. 5)."""
+    return cosine.softmax(dim=0)
 
 
 def gathered(queries: Tensor, items: Tensor, *, own_maximum: bool = False) -> tuple[Tensor, Tensor]:
     """Σ_{k∈U_m} v'_km q_k for each item, (M, D), and the number of its queries, (M,)."""
-    nearest = (queries @ items.T).argmax(dim=1)
-    member = F.one_hot(nearest, items.shape[0]).to(queries.dtype)
-    share = addressed(queries, items)
+    cosine = queries @ items.T  # (K, M)
+    member = F.one_hot(cosine.argmax(dim=1), items.shape[0]).to(cosine.dtype)
+    share = addressed(cosine)
     top = (share * member if own_maximum else share).amax(dim=0)
     share = torch.where(top > 0, share / top, 0.0) * member  # an item without queries has no maximum of its own
     return share.T @ queries, member.sum(dim=0)
