@@ -1,9 +1,9 @@
 """`make bench-adapt`: what a minute of UCSD Ped2 makes of a model of the drawn walkway, and what fast weights add.
 
-    python -m benchmarks.adapt --data PED2 --out benchmarks/adapt.md [--model FILE] [--meta FILE] [--work FOLDER]
+    python -m benchmarks.adapt --data PED2 --out benchmarks/adapt.md [--model FILE] [--work FOLDER]
 
-Measures what was not measured yet, each adaptation in three minutes; stopped and started again, it goes on. Without
-`--meta` a model with fast weights is trained first.
+Trains a model with fast weights, if there is none yet, and measures what was not measured yet; stopped and started
+again, it goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,7 +22,7 @@ from benchmarks.memory_read import read_figures
 from benchmarks.results import ROOT, Job, Record, code_id, key_of, measure, publish
 from benchmarks.scenes import Scene, footage_id, labelled_clips, ped2
 from memwatch.errors import UsageError
-from memwatch.model import Model, load_model
+from memwatch.model import MemoryState, Model, Predictor, load_model
 from memwatch.pipeline import run_session
 from memwatch.tasks.adapt import adapt
 from memwatch.tasks.crops import Crops
@@ -39,6 +38,7 @@ SECONDS = 60.0
 FPS = 10.0
 """Of Ped2."""
 CODE = tuple(f"memwatch/{room}" for room in ("model", "runtime", "scoring", "events", "pipeline", "tasks"))
+SEEDS = (0, 1, 2)
 FAST_STEPS = (1, 100, 1000)
 """Steps of ordinary adaptation that follow the fast one, or its absence."""
 HEAD = """\
@@ -52,20 +52,21 @@ threshold."""
 FAST = """\
 ## Fast weights
 
-The model above adapts what matters for its score, its head, by steps. MPN's fast weights (`--memory prototypes
---memory-option meta=true`, learned on the walkway) move the prototypes' attention and the decoder's last convolution in
-one step before them. Mean squared error of the prediction on the held-out part of that minute, in 1e-3, after so many
-ordinary steps."""
+The model above adapts all of its weights by ordinary steps. MPN's fast weights (`--memory prototypes --memory-option
+meta=true`, learned on the walkway by the preset `predictor`) move the prototypes' attention and the decoder's last
+convolution in one step before those. Mean squared error of the prediction on the held-out part of that minute, in 1e-3,
+after so many ordinary steps; **without** sees the same frames first, batch norms and all, and does not move. ± is the
+farthest of three seeds' distance from the mean."""
 
 
 def minute(scene: Scene, folder: Path) -> Path:
     """A folder of links to the first training clips of a data set that make a minute."""
     seconds = 0.0
+    for link in folder.glob("*"):
+        link.unlink()
     for clip in find_clips(scene.train, part="train").clips:
-        link = folder / clip.path.name
-        if not link.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(clip.path.resolve())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / clip.path.name).symlink_to(clip.path.resolve())
         with open_source(str(clip.path)) as source:
             seconds += (source.length or 0) / FPS
         if seconds >= SECONDS:
@@ -94,24 +95,32 @@ def adapted(model: Path, footage: Path, out: Path, scene: Scene) -> dict[str, An
 
 
 def fast_weights(model: Path, footage: Path, folder: Path) -> dict[str, Any]:
-    """Held-out error with and without the fast step, by the number of ordinary steps after it."""
-    told: dict[str, Any] = {"without-0": read_figures(load_model(model), [str(footage)])["error"]}
-    told["with-0"] = read_figures(_after_fast_step(model, footage), [str(footage)])["error"]
-    for name in ("with", "without"):
+    """Held-out error with and without the fast step, by the number of ordinary steps after it, one a seed."""
+    told: dict[str, Any] = {}
+    for name, take in (("without", _still), ("with", take_fast_step)):
+        told[f"{name}-0"] = [read_figures(_at_once(model, footage, take), [str(footage)])["error"]]
         for steps in FAST_STEPS:
-            out = folder / f"{name}-{steps}.safetensors"
-            with nullcontext() if name == "with" else mock.patch("memwatch.tasks.train.take_fast_step"):
-                adapt(model, [str(footage)], out, steps=steps, fps=FPS, force=True, progress=Silent())
-            told[f"{name}-{steps}"] = read_figures(load_model(out), [str(footage)])["error"]
+            told[f"{name}-{steps}"] = []
+            for seed in SEEDS:
+                out = folder / f"{name}-{steps}-{seed}.safetensors"
+                with mock.patch("memwatch.tasks.train.take_fast_step", take):
+                    adapt(model, [str(footage)], out, steps=steps, seed=seed, fps=FPS, force=True, progress=Silent())
+                told[f"{name}-{steps}"].append(read_figures(load_model(out), [str(footage)])["error"])
     return told
 
 
-def _after_fast_step(path: Path, footage: Path) -> Model:
+def _still(net: Predictor, crops: Crops, state: MemoryState) -> None:
+    """All that the fast step does, batch norms too, but for the step."""
+    with mock.patch("memwatch.tasks.fast_weights.stepped", lambda slow, *_, **__: slow):
+        take_fast_step(net, crops, state)
+
+
+def _at_once(path: Path, footage: Path, take: Callable[[Predictor, Crops, MemoryState], None]) -> Model:
     model = load_model(path)
     config = model.config
     clips = read_footage([str(footage)], config, fps=FPS, progress=Silent())
     targets, side = clips.targets(config, held=False), PRESETS[config.preset].side(config)
-    take_fast_step(model.net, Crops(clips, config, targets, 1, side, 0, clips.busy(targets)), model.state)
+    take(model.net, Crops(clips, config, targets, 1, side, 0, clips.busy(targets)), model.state)
     return model
 
 
@@ -126,7 +135,7 @@ def _page(options: argparse.Namespace) -> str:
         raise UsageError(f"{options.data}: no such folder", "name UCSD Ped2's with --data")
     scene, work = ped2(options.data), options.work
     footage = minute(scene, work / "minute")
-    meta = options.meta or _meta(work, options)
+    meta = _meta(work, options.minutes)
     about = (footage_id(options.data), code_id([*CODE, "benchmarks/adapt.py"]))
 
     def job(name: str, model: Path, run: Callable[[], dict[str, Any]]) -> Record:
@@ -142,13 +151,14 @@ def _page(options: argparse.Namespace) -> str:
     return page(rows, fast, command=_command(options))
 
 
-def _meta(work: Path, options: argparse.Namespace) -> Path:
+def _meta(work: Path, minutes: float) -> Path:
     """A model of the walkway with fast weights, trained unless it is there."""
-    path = work / "models" / "walkway-meta.safetensors"
+    footage = ROOT / "samples" / "walkway-normal.mp4"
+    path = work / "models" / f"walkway-meta-{key_of(footage_id(footage), f'{minutes:g}')}.safetensors"
     if not path.exists():
         print(f"walkway: training {path.name}", file=sys.stderr, flush=True)
         how: dict[str, Any] = {"preset": "predictor", "memory": "prototypes", "memory_options": ["meta=true"]}
-        train([str(options.footage)], path, minutes=options.minutes, force=True, progress=Silent(), **how)
+        train([str(footage)], path, minutes=minutes, force=True, progress=Silent(), **how)
     return path
 
 
@@ -164,26 +174,29 @@ def page(rows: dict[str, Record], fast: Record, *, command: str) -> str:
     table = ["| fast step | " + " | ".join(f"{steps:,}" for steps in columns) + " |"]
     table.append("| --- |" + " --- |" * len(columns))
     for name in ("without", "with"):
-        cells = [f"{1e3 * found[f'{name}-{steps}']:.3f}" for steps in columns]
+        cells = [_spread([1e3 * error for error in found[f"{name}-{steps}"]]) for steps in columns]
         table.append(f"| {name} | {' | '.join(cells)} |")
-    told = [*rows.values(), fast]
-    at = ", ".join(dict.fromkeys(record["commit"] for record in told))
-    end = f"Measured at commit {at} on {told[0]['machine']}."
+    at, on = (", ".join(dict.fromkeys(r[of] for r in [*rows.values(), fast])) for of in ("commit", "machine"))
+    end = f"Measured at commit {at} on {on}."
     return "\n\n".join([HEAD, f"`{command}`", "\n".join(lines), FAST, "\n".join(table), end]) + "\n"
 
 
+def _spread(numbers: Sequence[float]) -> str:
+    """Mean and, of several, the farthest one's distance from it."""
+    mean = sum(numbers) / len(numbers)
+    return f"{mean:.3f}" + (f" ± {max(abs(n - mean) for n in numbers):.3f}" if len(numbers) > 1 else "")
+
+
 def _command(options: argparse.Namespace) -> str:
-    return f"python -m benchmarks.adapt --data PED2 --minutes {options.minutes:g}"
+    return f"python -m benchmarks.adapt --data PED2 --model {options.model.name} --minutes {options.minutes:g}"
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    data, samples = os.environ.get("MEMWATCH_DATA"), ROOT / "samples"
+    data = os.environ.get("MEMWATCH_DATA")
     parser.add_argument("--data", type=Path, default=data and Path(data), help="Ped2's folder (MEMWATCH_DATA)")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "walkway.safetensors", help="to adapt")
-    parser.add_argument("--meta", type=Path, help="one of the preset predictor with fast weights")
-    parser.add_argument("--footage", type=Path, default=samples / "walkway-normal.mp4", help="to train that on")
-    parser.add_argument("--minutes", type=float, default=8, help="of that training")
+    parser.add_argument("--minutes", type=float, default=8, help="of the training with fast weights")
     parser.add_argument("--out", type=Path, help="page to write (default: standard output)")
     parser.add_argument("--work", type=Path, default=Path("runs/adapt"), help="models and results")
     return parser.parse_args(arguments)

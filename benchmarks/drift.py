@@ -151,7 +151,8 @@ def _page(options: argparse.Namespace) -> str:
             records.append(measure(job, options.work))
     models = "".join(f" --model {scene}={file.name}" for scene, file in given.items())
     only = "".join(f" --only {name}" for name in options.only)
-    how = f" --minutes {options.minutes:g} --false-alarms-per-day {options.false_alarms_per_day:g}"
+    how = "" if given else f" --minutes {options.minutes:g}"
+    how += f" --false-alarms-per-day {options.false_alarms_per_day:g}"
     return page(records, cases, command=f"python -m benchmarks.drift{models}{only}{how}")
 
 

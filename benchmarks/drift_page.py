@@ -16,9 +16,10 @@ Drawn scenes, altered by rule from the first minute on (`benchmarks/altered.py`)
 frozen, one that learns behind the gate (the default), and one that learns from every frame at once. **False** is the
 share of normal frames over the threshold, farther than two seconds from any anomaly: before the change, during it,
 and after. **Found** counts the anomalies of which an event told, and says whether the last was among them; **last**
-is the highest score of the last one as a share of the first one's; **at the end** is the share of frames over the
-threshold in the last 20 seconds of something that stays. Each model's own threshold, for the budget that the command
-names."""
+is the highest score of the last one as a share of the first one's, where any was found; **at the end** is the share of
+frames over the threshold in the last 20 seconds of something that stays. Each model's own threshold, for the budget
+that the command names. What moves the score is the scene behind the figures, which learns with the network's items
+behind one gate; the items themselves only bear on that gate."""
 
 
 def page(records: Sequence[Record], cases: Sequence[Case], *, command: str) -> str:
@@ -51,7 +52,8 @@ def _cells(figures: dict[str, Any]) -> list[str]:
     found = f"{sum(one['found'] for one in told)} of {len(told)}"
     if len(told) > 1:
         found += ", the last too" if told[-1]["found"] else ", not the last"
-    last = f"{told[-1]['peak'] / told[0]['peak']:.2f}" if len(told) > 1 and told[0]["peak"] else "–"
+    several = len(told) > 1 and any(one["found"] for one in told)
+    last = f"{told[-1]['peak'] / told[0]['peak']:.2f}" if several else "–"
     stays = [one["over_share_at_end"] for one in told if one["seconds"] > 60]
     return [*(_share(share) for share in shares), found, last, _share(stays[-1]) if stays else "–"]
 

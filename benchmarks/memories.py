@@ -1,6 +1,6 @@
 """`make bench-memories`: every choice of memory at the same budget, on UCSD Ped2 and the sample scene, in one run.
 
-    python -m benchmarks.memories --data PED2 --answers ped2=FILE ... --out benchmarks/memories.md [--work FOLDER]
+    python -m benchmarks.memories --data PED2 --out benchmarks/memories.md [--answers ped2=FILE ...] [--work FOLDER]
 
 Trains what is missing (hours), measures what was not measured yet, writes one JSON a run and prints the page from all.
 With `--whole-steps` it also trains the preset `base` whole, with its memory and with none, head by head.
@@ -42,7 +42,8 @@ from memwatch.types import ANSWERS, Frame, Grid, Observation
 from memwatch.video import open_source
 from samples.draw import SIZE, render, truth, write_clip
 
-SCENES = ("ped2", "walkway")
+SHIPPED = {"ped2": "ucsd-ped2", "walkway": "walkway"}
+"""Model of each scene in the repository."""
 OWN, ERROR = "memory", "prediction"
 PRESET = "predictor"
 OPTIONS = {"students": ("patch=33",)}
@@ -50,6 +51,8 @@ OPTIONS = {"students": ("patch=33",)}
 WHOLE_JOB = "whole"
 WHOLE = ("mnad", "none")
 """Memories that the preset `base` is trained with: its own, and none."""
+TOLD = ("steps", "minutes", "device", "commit")
+"""Of a model's card."""
 VERSION = 3
 """Of what is measured: results of another are measured anew, if their models are still there without training."""
 
@@ -76,7 +79,7 @@ def memory_figures(scene: Scene, model: Path, answers: Path | None) -> dict[str,
     a memory that is frozen, learns behind the gate, or always."""
     loaded, clips = load(model), labelled_clips(scene)
     made = load_model(model)
-    told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in ("steps", "minutes", "device", "commit")}}
+    told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in TOLD}}
     told |= read_figures(made, [str(scene.train)])
     heads, trust = _answers(scene, answers) if answers else ([], {})
     if answers:
@@ -133,9 +136,10 @@ def _peak(
 
 def whole_figures(scene: Scene, model: Path) -> dict[str, Any]:
     """The whole detector of a model with a head, all its cues together, as `memwatch evaluate` measures it, with a
-    memory that learns behind the gate and with one that is frozen."""
-    card = load_model(model).card
-    told: dict[str, Any] = {"trained": {name: card.get(name) for name in ("steps", "minutes", "device", "commit")}}
+    memory that learns behind the gate and with one that is frozen; and what its memory's read does."""
+    made = load_model(model)
+    told: dict[str, Any] = {"trained": {name: made.card.get(name) for name in TOLD}}
+    told |= read_figures(made, [str(scene.train)])
     for updates in (Updates.gated, Updates.frozen):
         report = evaluate(str(scene.test), model=model, learn=updates == Updates.gated, progress=Silent())
         told[updates] = {"causal": report.causal.auc, "paper": report.paper.auc}
@@ -150,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _page(options: argparse.Namespace) -> str:
     """The page, once all that it needs is there."""
     scenes = _scenes(options)
-    answers = _given(options.answers)
+    answers = _given(_pairs(options))
     records: list[Record] = []
     for scene in scenes:
         for seed in options.seeds if scene.name == "ped2" else options.seeds[:1]:
@@ -246,19 +250,24 @@ def _short(folder: Path) -> Scene:
     return Scene("short", normal, test)
 
 
+def _pairs(options: argparse.Namespace) -> list[str]:
+    """What --answers says, the shipped models where it says nothing."""
+    return options.answers or [f"{scene}={ROOT / 'models' / name}.safetensors" for scene, name in SHIPPED.items()]
+
+
 def _given(pairs: Sequence[str]) -> dict[str, list[Path]]:
     """SCENE=FILE options to each scene's files, in the order of seeds."""
     found: dict[str, list[Path]] = {}
     for pair in pairs:
         scene, _, file = pair.partition("=")
-        if scene not in SCENES or not Path(file).is_file():
-            raise UsageError(f"{pair}: no such model", f"give SCENE=FILE, SCENE one of {', '.join(SCENES)}")
+        if scene not in SHIPPED or not Path(file).is_file():
+            raise UsageError(f"{pair}: no such model", f"give SCENE=FILE, SCENE one of {', '.join(SHIPPED)}")
         found.setdefault(scene, []).append(Path(file))
     return found
 
 
 def _command(options: argparse.Namespace) -> str:
-    given = [f" --answers {scene}={file.name}" for scene, files in _given(options.answers).items() for file in files]
+    given = [f" --answers {scene}={file.name}" for scene, files in _given(_pairs(options)).items() for file in files]
     how = f"{_length(options)} --seeds {' '.join(map(str, options.seeds))}"
     how += f" --whole-steps {options.whole_steps}" if options.whole_steps else ""
     return f"python -m benchmarks.memories --data PED2 {how}{''.join(given)}"
@@ -276,7 +285,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=8, help="of each training")
     parser.add_argument("--steps", type=int, help="instead of minutes")
-    parser.add_argument("--whole-steps", type=int, help="of whole detectors with and without their memory; 0: none")
+    parser.add_argument("--whole-steps", type=int, help="of whole detectors, with their memory and with none")
     parser.add_argument("--page-only", action="store_true", help="train and measure nothing")
     parser.add_argument("--quick", action="store_true", help="a few steps on half a minute, in minutes")
     options = parser.parse_args(arguments)

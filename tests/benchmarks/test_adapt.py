@@ -38,10 +38,13 @@ def test_the_page_says_what_was_measured() -> None:
 
     told = {"causal": 0.3284, "paper": 0.41, "over": 0.5}
     rows = {"unadapted": record(told), "adapted": record(told | {"causal": 0.92, "steps": 1234, "minutes": 2.96})}
-    errors = {f"{name}-{steps}": 0.002 for name in ("with", "without") for steps in (0, *FAST_STEPS)}
-    text = page(rows, record(errors | {"without-0": 0.01, "with-0": 0.0055}), command="python -m x")
+    columns = (0, *FAST_STEPS)
+    errors = {f"without-{steps}": [0.01 / (1 + steps)] for steps in columns}
+    errors |= {f"with-{steps}": [0.02 / (1 + steps), 0.03 / (1 + steps)] for steps in columns}
+    text = page(rows, record(errors), command="python -m x")
     assert "| unadapted | – | – | 0.328 | 0.410 | 50.0% |" in text
     assert "| adapted | 1,234 | 3.0 | 0.920 | 0.410 | 50.0% |" in text
-    assert "| without | 10.000 | 2.000 |" in text
-    assert "| with | 5.500 | 2.000 |" in text
+    assert "| fast step | 0 | 1 | 100 | 1,000 |" in text
+    assert "| without | 10.000 | 5.000 | 0.099 | 0.010 |" in text
+    assert "| with | 25.000 ± 5.000 | 12.500 ± 2.500 | 0.248 ± 0.050 | 0.025 ± 0.005 |" in text
     assert text.endswith("Measured at commit abc1234 on a machine, 2 cores.\n")

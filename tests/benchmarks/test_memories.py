@@ -105,7 +105,8 @@ def test_the_page_says_what_was_measured_and_a_dash_for_the_rest() -> None:
     assert "## walkway" in text
     accuracy, reads = rows(text, "mnad")
     assert accuracy == ["2", "0.650 ± 0.050 / 0.660", "0.900 ± 0.000 / 0.920", "–", "–"]
-    assert reads == ["12,345", "4.5", "1,200", "1.23e-03", "+4%", "+25%", "+5%", "12.3", "20.0", "31 of 50"]
+    told = ["12,345", "4.5", "1,200", "1.23e-03 ± 0.00e+00", "+4%", "+25%", "+5%", "12.3", "20.0", "31 of 50"]
+    assert reads == told
     accuracy, reads = rows(text, "none")
     assert accuracy == ["1", "–", "0.800 / 0.820", "–", "–"]
     assert reads == ["12,345", "4.5", "1,200", "1.23e-03", "+4%", "+25%", "+5%", "–", "–", "–"]
@@ -126,9 +127,15 @@ def test_whole_detectors_stand_apart_and_those_that_were_given_last() -> None:
     assert rows(text, "none") == [
         ["1", "–", "0.800 / 0.820", "–", "–"],
         ["12,345", "4.5", "1,200", "1.23e-03", "+4%", "+25%", "+5%", "–", "–", "–"],
-        ["2", "1,200", "0.8200 ± 0.0100 / 0.5000", "0.8200 ± 0.0100 / 0.5000"],
+        ["2", "1,200", "0.8200 ± 0.0100 / 0.5000", "0.8200 ± 0.0100 / 0.5000", "+25%", "+5%", "–"],
     ]
     assert text.index("| mnad | 1") < text.index("| none | 2") < text.index("| ucsd-ped2 | 1")
+
+
+def test_an_older_card_says_no_device() -> None:
+    old = record("none", 0, {"frozen": measured(None, 0.8), "trained": {"steps": 9, "device": None, "commit": "old"}})
+    text = page([old, old | {"machine": "another"}], command="x")
+    assert "Trained on a processor at commit old. Measured at commit abc1234 on a machine, 2 cores, another." in text
 
 
 def test_where_no_memory_learns_on_there_is_no_table_of_it() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.memory_read import read_figures
 from memwatch.config import MEMORIES
+from memwatch.model import load_model
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.scoring.metrics import auc
 from memwatch.sinks import Sink
@@ -34,6 +36,8 @@ COUNT, ODD = 75, range(30, 50)
 LEARNED_STEPS, LEARNED_AUC = 800, 0.75
 """Of a training on the sample scene, and the least frame AUC of its cyclist and cart by the prediction's error: after
 two steps 0.4, after so many 0.84 (mnad) to 0.95 (blockwise)."""
+READ_MATTERS = 0.05
+"""By how much the held-out error rises at least where what is read is replaced by its mean."""
 WHOLE_STEPS, WHOLE_AUC = 400, 0.7
 """Of the whole detector, all six anomalies: measured 0.838 with mnad and with none."""
 KINDS = ("cyclist", "cart")
@@ -101,6 +105,7 @@ def test_a_choice_learns_the_sample_scene_and_tells_its_fast_anomalies(
     seen = {kind: {row[0] for a in told if a["kind"] == kind for row in a["boxes"]} for kind in KINDS}
     other = {row[0] for a in told if a["kind"] not in KINDS for row in a["boxes"]}
 
+    assert read_figures(load_model(path), [str(SAMPLES / "walkway-normal.mp4")])["mean_read"] >= READ_MATTERS
     loaded, kept = load(path), Scores()
     with open_source(str(SAMPLES / "walkway-test.mp4")) as source:
         run_session(source, loaded.detector(learn=False), sinks=(kept,))
