@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from benchmarks.memories import whole_figures
 from benchmarks.memories_page import page
 from benchmarks.memory_read import read_figures
+from benchmarks.scenes import Scene
 from memwatch.model import Model
 from tests import tiny
-from tests.scene import film, video
+from tests.conftest import Trained
+from tests.scene import film, ucsd, video
 
 SIZE = {"width": 96, "height": 64, "head_width": 0, "skips": False}
 
@@ -68,6 +73,19 @@ def test_the_head_counts_for_no_parameters_of_the_memory_s_network(footage: list
     counts = [read_figures(made, footage)["parameters"] for made in (bare, headed)]
     assert counts[0] == counts[1] > 0
     assert sum(p.numel() for p in headed.net.parameters()) > counts[1]
+
+
+def test_a_whole_detector_is_measured_end_to_end(gray_model: Trained, tmp_path: Path) -> None:
+    test = ucsd(tmp_path / "set", [(50, range(36, 46)), (50, range(20, 30))])
+    normal = video(tmp_path / "normal.mp4", film(200, seed=5, colour=False))
+    found = whole_figures(Scene("yard", normal, test), gray_model.path)
+    json.dumps(found, allow_nan=False)
+    for updates in ("gated", "frozen"):
+        assert 0 <= found[updates]["causal"] <= 1
+        assert 0 <= found[updates]["paper"] <= 1
+    assert found["trained"]["steps"] > 0
+    assert found["error"] > 0
+    assert found["items"]
 
 
 # The page
