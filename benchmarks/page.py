@@ -40,8 +40,8 @@ calibration sets for one false alarm a day (the shipped walkway model's: for ten
 the same training footage by the same rules. Heads start from one that has seen the drawn walkway
 (`memwatch/model/start.py`), the walkway's own from scratch. Plain prediction is the preset `plain`. Lobby, yard and the
 shipped walkway model are learned from half an hour of footage, Ped2 and a walkway that is trained here from four
-minutes. The preset `paper` is MNAD as published, but for the steps that its time allowed, which the end of the page
-has."""
+minutes. The preset `paper`, where it is asked for, is MNAD as published, but for the steps that its time allowed, which
+the end of the page has."""
 ALARMS = """\
 Events as `watch` makes them, at the model's own threshold, on drawn normal footage that no training saw (seeds {seed}
 and up), with the exact Poisson interval. An hour certifies no budget of a few a day: without a single alarm it still
