@@ -20,7 +20,7 @@ from benchmarks import baselines
 from benchmarks.budgets import found_at, kept_budgets
 from benchmarks.cues import cue_rows, false_alarms
 from benchmarks.page import page
-from benchmarks.results import Job, Record, code_id, done, key_of, measure, publish
+from benchmarks.results import DETECTOR, Job, Record, code_id, done, key_of, measure, publish
 from benchmarks.scenes import Scene, draw, footage_id, labelled_clips, scenes
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model
@@ -28,9 +28,6 @@ from memwatch.tasks.evaluate import evaluate
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.session import load
 
-ROOMS = ("model", "runtime", "scoring", "events", "pipeline", "video/window.py")
-DETECTOR = tuple(f"memwatch/{room}" for room in ROOMS)
-"""Code that a model's figures depend on."""
 EVALUATION = tuple(f"memwatch/tasks/evaluate{part}.py" for part in ("", "_clip", "_map", "_report"))
 TASKS = ["recalibrate", "calibrate", "alarms", "trust", "footage", "scenes", "crops", "pseudo", "pasting", "presets"]
 CALIBRATION = (*(f"memwatch/tasks/{name}.py" for name in TASKS), "benchmarks/budgets.py")

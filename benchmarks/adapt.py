@@ -19,7 +19,7 @@ from unittest import mock
 from benchmarks.cues import CueSeries
 from benchmarks.figures import Series, figures
 from benchmarks.memory_read import read_figures
-from benchmarks.results import ROOT, Job, Record, code_id, key_of, measure, publish
+from benchmarks.results import DETECTOR, ROOT, Job, Record, code_id, key_of, measure, publish, spread
 from benchmarks.scenes import Scene, footage_id, labelled_clips, ped2
 from memwatch.errors import UsageError
 from memwatch.model import MemoryState, Model, Predictor, load_model
@@ -37,7 +37,6 @@ from memwatch.video import find_clips, open_source
 SECONDS = 60.0
 FPS = 10.0
 """Of Ped2."""
-CODE = tuple(f"memwatch/{room}" for room in ("model", "runtime", "scoring", "events", "pipeline", "tasks"))
 SEEDS = (0, 1, 2)
 FAST_STEPS = (1, 100, 1000)
 """Steps of ordinary adaptation that follow the fast one, or its absence."""
@@ -136,7 +135,7 @@ def _page(options: argparse.Namespace) -> str:
     scene, work = ped2(options.data), options.work
     footage = minute(scene, work / "minute")
     meta = _meta(work, options.minutes)
-    about = (footage_id(options.data), code_id([*CODE, "benchmarks/adapt.py"]))
+    about = (footage_id(options.data), code_id([*DETECTOR, "memwatch/tasks", "benchmarks/adapt.py"]))
 
     def job(name: str, model: Path, run: Callable[[], dict[str, Any]]) -> Record:
         print(f"ped2: {name}", file=sys.stderr, flush=True)
@@ -174,17 +173,11 @@ def page(rows: dict[str, Record], fast: Record, *, command: str) -> str:
     table = ["| fast step | " + " | ".join(f"{steps:,}" for steps in columns) + " |"]
     table.append("| --- |" + " --- |" * len(columns))
     for name in ("without", "with"):
-        cells = [_spread([1e3 * error for error in found[f"{name}-{steps}"]]) for steps in columns]
+        cells = [spread([1e3 * error for error in found[f"{name}-{steps}"]]) for steps in columns]
         table.append(f"| {name} | {' | '.join(cells)} |")
     at, on = (", ".join(dict.fromkeys(r[of] for r in [*rows.values(), fast])) for of in ("commit", "machine"))
     end = f"Measured at commit {at} on {on}."
     return "\n\n".join([HEAD, f"`{command}`", "\n".join(lines), FAST, "\n".join(table), end]) + "\n"
-
-
-def _spread(numbers: Sequence[float]) -> str:
-    """Mean and, of several, the farthest one's distance from it."""
-    mean = sum(numbers) / len(numbers)
-    return f"{mean:.3f}" + (f" ± {max(abs(n - mean) for n in numbers):.3f}" if len(numbers) > 1 else "")
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.altered import BEGIN, CASES, THINGS, Case, draw_case
 from benchmarks.drift_page import page
-from benchmarks.results import Job, code_id, done, key_of, measure, publish
+from benchmarks.results import DETECTOR, Job, code_id, done, key_of, measure, publish
 from benchmarks.scenes import FPS, draw, drawn, footage_id
 from memwatch.config import EventConfig
 from memwatch.errors import UsageError
@@ -34,7 +34,6 @@ from memwatch.tasks.train import train
 from memwatch.types import Event, Frame, Observation
 from memwatch.video import open_source
 
-CODE = tuple(f"memwatch/{room}" for room in ("model", "runtime", "scoring", "events", "pipeline", "video/window.py"))
 NEAR_S = 2.0
 """Normal frames this near to an anomaly count as neither."""
 END_S = 20.0
@@ -118,7 +117,7 @@ def jobs(scene: str, model: Path, work: Path, cases: Sequence[Case], per_day: fl
     found = []
     for case in cases:
         path = footage(scene, case, work)
-        key = key_of(footage_id(path), footage_id(model), code_id([*CODE, "benchmarks/drift.py"]), f"{per_day:g}")
+        key = key_of(footage_id(path), footage_id(model), code_id([*DETECTOR, "benchmarks/drift.py"]), f"{per_day:g}")
         for updates in Updates:
             run = lambda path=path, case=case, updates=updates: figures(path, model, case, updates, per_day)  # noqa: E731
             found.append(Job(scene, f"{case.name}-{updates}", key, run, model.stem))

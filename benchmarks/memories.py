@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figures import Series, figures
-from benchmarks.memories_page import page
+from benchmarks.memories_page import WHOLE, page
 from benchmarks.memory_read import read_figures
 from benchmarks.results import ROOT, Job, Record, done, key_of, measure, publish
 from benchmarks.scenes import FPS, TEST_SEED, TRAIN_SEED, LabelledClip, Scene, footage_id, labelled_clips, ped2
@@ -48,8 +48,7 @@ OWN, ERROR = "memory", "prediction"
 PRESET = "predictor"
 OPTIONS = {"students": ("patch=33",)}
 """Of `--memory-option`."""
-WHOLE_JOB = "whole"
-WHOLE = ("mnad", "none")
+WITH = ("mnad", "none")
 """Memories that the preset `base` is trained with: its own, and none."""
 TOLD = ("steps", "minutes", "device", "commit")
 """Of a model's card."""
@@ -170,7 +169,7 @@ def _page(options: argparse.Namespace) -> str:
 def _whole(scene: Scene, shipped: Sequence[Path], options: argparse.Namespace) -> list[Record]:
     """The results of whole detectors: of the models that answers are from, and of those trained for this."""
     found = [_whole_of(scene, f"{path.stem}-0", path, [], options) for path in shipped]
-    for memory in WHOLE if options.whole_steps else ():
+    for memory in WITH if options.whole_steps else ():
         for seed in options.seeds:
             how = ["--preset", "base", "--memory", memory, "--steps", str(options.whole_steps), "--seed", str(seed)]
             made = key_of(json.dumps(model_config("base", SIZE, gray=False, memory=memory).to_dict()), *how)
@@ -183,7 +182,7 @@ def _whole_of(scene: Scene, name: str, model: Path, how: Sequence[str], options:
     """One whole detector's result: of a given model, or of one to be trained as told."""
     key = key_of(f"{VERSION}", model.name if how else footage_id(model), footage_id(scene.test))
     run = lambda: whole_figures(scene, _made(scene, model, how))  # noqa: E731
-    return _done_or_measured(Job(scene.name, name, key, run, WHOLE_JOB), options)
+    return _done_or_measured(Job(scene.name, name, key, run, WHOLE), options)
 
 
 def _measured(

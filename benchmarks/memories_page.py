@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.results import Record
+from benchmarks.results import Record, spread
 from memwatch.config import MEMORIES
 
+WHOLE = "whole"
+"""What results of whole detectors have in the place of a model's name."""
 HEAD = """\
 # Six systems and none, at one budget
 
@@ -34,11 +36,14 @@ def page(records: Sequence[Record], *, command: str) -> str:
     """Markdown; what was not measured is a dash."""
     parts = [HEAD, f"`{command}`"]
     for scene in dict.fromkeys(record["scene"] for record in records):
-        mine = [record for record in records if record["scene"] == scene and record["model"] != "whole"]
+        mine, whole = (
+            [record for record in records if record["scene"] == scene and (record["model"] == WHOLE) == apart]
+            for apart in (False, True)
+        )
         parts += [f"## {scene}", _accuracy(mine), _reads(mine)]
         if learned := _updates(mine):
             parts.append(learned)
-        if whole := [record for record in records if record["scene"] == scene and record["model"] == "whole"]:
+        if whole:
             parts.append(_whole(whole))
     if records:
         trained, measured = {_trained(record) for record in records}, {record["commit"] for record in records}
@@ -75,7 +80,7 @@ def _reads(records: Sequence[Record]) -> str:
             _number(runs, "parameters", ",.0f"),
             f"{min(ms):.1f}" if (ms := _numbers(runs, "ms")) else "–",
             _number(runs, "trained.steps", ",.0f"),
-            _number(runs, "error", ".2e", spread=True),
+            spread(_numbers(runs, "error"), 2, "e"),
             _percent(runs, "read_spread"),
             _percent(runs, "mean_read"),
             _percent(runs, "mean_read_of_place"),
@@ -142,13 +147,8 @@ def _mean(runs: Sequence[Record], path: str) -> float:
     return sum(numbers) / len(numbers) if numbers else float("nan")
 
 
-def _number(runs: Sequence[Record], path: str, form: str = ".1f", *, spread: bool = False) -> str:
-    numbers = _numbers(runs, path)
-    if not numbers:
-        return "–"
-    mean = _mean(runs, path)
-    beside = f" ± {max(abs(value - mean) for value in numbers):{form}}" if spread and len(numbers) > 1 else ""
-    return f"{mean:{form}}{beside}"
+def _number(runs: Sequence[Record], path: str, form: str = ".1f") -> str:
+    return f"{_mean(runs, path):{form}}" if _numbers(runs, path) else "–"
 
 
 def _used(runs: Sequence[Record]) -> str:
@@ -164,6 +164,4 @@ def _pair(runs: Sequence[Record], path: str, digits: int = 3) -> str:
     causal, paper = _numbers(runs, f"{path}.causal"), _numbers(runs, f"{path}.paper")
     if not causal:
         return "–"
-    mean = sum(causal) / len(causal)
-    spread = f" ± {max(abs(value - mean) for value in causal):.{digits}f}" if len(causal) > 1 else ""
-    return f"{mean:.{digits}f}{spread} / {sum(paper) / len(paper):.{digits}f}"
+    return f"{spread(causal, digits)} / {sum(paper) / len(paper):.{digits}f}"

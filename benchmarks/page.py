@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.figures import FALSE_SHARE
-from benchmarks.results import Record
+from benchmarks.results import Record, spread
 from benchmarks.scenes import TEST_SEED, TRAIN_SEED, UNSEEN_SEED
 
 Tree = dict[str, Any]
@@ -122,16 +122,6 @@ def targets(records: Sequence[Record]) -> list[Target]:
             got += f"; {spread(scored)} from the first frame that was scored"
         found.append(Target(figure, f"{'≥' if high else '≤'} {reach:g}", got, met))
     return found
-
-
-def spread(numbers: Sequence[float], digits: int = 3) -> str:
-    """The mean, and with several seeds how far the farthest is from it."""
-    if not numbers:
-        return "–"
-    mean = sum(numbers) / len(numbers)
-    if len(numbers) == 1:
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} ± {max(abs(number - mean) for number in numbers):.{digits}f}"
 
 
 def rows(records: Sequence[Record]) -> list[Row]:

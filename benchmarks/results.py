@@ -24,6 +24,9 @@ from memwatch.tasks.device import cores
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = "memwatch.accuracy/1"
+ROOMS = ("model", "runtime", "scoring", "events", "pipeline", "video/window.py")
+DETECTOR = tuple(f"memwatch/{room}" for room in ROOMS)
+"""Code that a detector's figures depend on."""
 
 Record = dict[str, Any]
 """schema, scene, job, model, key, commit, date, machine, seconds, and `figures`, which are the job's own."""
@@ -88,6 +91,15 @@ def publish(bench: str, made: Callable[[], str], out: Path | None) -> int:
     else:
         print(text, end="")
     return 0
+
+
+def spread(numbers: Sequence[float], digits: int = 3, kind: str = "f") -> str:
+    """The mean, and with several seeds how far the farthest is from it; a dash for none."""
+    if not numbers:
+        return "–"
+    mean = sum(numbers) / len(numbers)
+    beside = f" ± {max(abs(number - mean) for number in numbers):.{digits}{kind}}" if len(numbers) > 1 else ""
+    return f"{mean:.{digits}{kind}}{beside}"
 
 
 def key_of(*facts: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.page import page, spread, table, targets
+from benchmarks.page import page, table, targets
+from benchmarks.results import spread
 
 KINDS = {"clip 10": {"frames": 2, "auc": 0.75, "found": 0.5}}
 

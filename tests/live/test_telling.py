@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,9 +12,9 @@ from memwatch.live.settings import Camera, Settings
 from memwatch.sinks import Lines, Sink
 from memwatch.tasks.fleet import Fleet
 from memwatch.tasks.progress import Silent
-from memwatch.tasks.session import Loaded
 from memwatch.types import StateEvent
 from tests.conftest import Trained
+from tests.tasks.listeners import asked_to_be_thrifty
 
 
 class Heard(Sink):
@@ -74,15 +73,8 @@ def test_an_output_that_fails_is_counted_and_the_others_hear(colour_model: Train
 
 
 def test_cameras_predict_only_what_may_teach(colour_model: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What else is predicted is a fifth of a camera's work."""
-    asked: list[bool] = []
-    detector = Loaded.detector
-
-    def listening(self: Loaded, **how: Any) -> Any:
-        asked.append(how["thrifty"])
-        return detector(self, **how)
-
-    monkeypatch.setattr(Loaded, "detector", listening)
+    """What else is predicted is a sixth of a camera's work."""
+    asked = asked_to_be_thrifty(monkeypatch)
     recording = Camera(url=colour_model.footage[0], model=colour_model.path)
     fleet = Fleet(Settings(camera={"yard": recording}), lines=Lines(io.StringIO()), progress=Silent())
     fleet.start()

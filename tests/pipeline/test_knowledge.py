@@ -75,6 +75,18 @@ def test_gated_learns_after_the_quarantine() -> None:
     assert learned(one) == (1, 2, 3)
 
 
+def test_a_camera_that_was_frozen_and_thawed_goes_back_to_nothing_before() -> None:
+    one = learner()
+    offered(one, "......", fps=1)
+    known, taken = one.knowledge, one.taken
+    one.follow(Updates.frozen)
+    one.follow(Updates.gated)
+    one.offer(Lesson(6.0, 7, None), regularity=0.0, over=True, anomalous=True)
+    assert one.knowledge is known
+    assert (one.taken, one.undone) == (taken, 0)
+    assert taken > 0
+
+
 # How much at most
 
 

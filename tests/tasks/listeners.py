@@ -1,8 +1,13 @@
-"""Listeners to a task's progress that do something about it."""
+"""Listeners to a task's progress that do something about it, and one to what detectors are asked."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from memwatch.tasks.progress import Figure, Silent
+from memwatch.tasks.session import Loaded
 
 
 class Recorder(Silent):
@@ -37,3 +42,16 @@ class CtrlC(Recorder):
         if not self._pressed and self.stretches[-1] == self._what and self._told >= self._steps:
             self._pressed = True
             raise KeyboardInterrupt
+
+
+def asked_to_be_thrifty(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Fills with what each detector made from now on is asked: whether to be thrifty."""
+    asked: list[bool] = []
+    detector = Loaded.detector
+
+    def listening(self: Loaded, **how: Any) -> Any:
+        asked.append(how["thrifty"])
+        return detector(self, **how)
+
+    monkeypatch.setattr(Loaded, "detector", listening)
+    return asked

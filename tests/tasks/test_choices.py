@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.memory_read import read_figures
 from memwatch.config import MEMORIES
-from memwatch.model import load_model
 from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.scoring.metrics import auc
 from memwatch.sinks import Sink
@@ -105,8 +104,8 @@ def test_a_choice_learns_the_sample_scene_and_tells_its_fast_anomalies(
     seen = {kind: {row[0] for a in told if a["kind"] == kind for row in a["boxes"]} for kind in KINDS}
     other = {row[0] for a in told if a["kind"] not in KINDS for row in a["boxes"]}
 
-    assert read_figures(load_model(path), [str(SAMPLES / "walkway-normal.mp4")])["mean_read"] >= READ_MATTERS
     loaded, kept = load(path), Scores()
+    assert read_figures(loaded.model, [str(SAMPLES / "walkway-normal.mp4")])["mean_read"] >= READ_MATTERS
     with open_source(str(SAMPLES / "walkway-test.mp4")) as source:
         run_session(source, loaded.detector(learn=False), sinks=(kept,))
     judged = {at: score for at, score in kept.found.items() if at not in other}

@@ -21,12 +21,11 @@ from memwatch.pipeline.state_file import load_state
 from memwatch.tasks import watch as watching
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.score import score
-from memwatch.tasks.session import Loaded
 from memwatch.tasks.watch import WatchReport, watch
 from memwatch.types import Frame
 from tests.conftest import ROOT, Trained
 from tests.scene import Picture, film, video
-from tests.tasks.listeners import CtrlC, Recorder
+from tests.tasks.listeners import CtrlC, Recorder, asked_to_be_thrifty
 
 COUNT, ODD = 75, range(50, 62)
 
@@ -86,14 +85,7 @@ def test_watch_and_score_walk_one_path(colour_model: Trained, clip: Path, tmp_pa
 def test_only_score_files_want_every_frame_predicted(
     colour_model: Trained, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, files: bool
 ) -> None:
-    asked: list[bool] = []
-    detector = Loaded.detector
-
-    def listening(self: Loaded, **how: Any) -> Any:
-        asked.append(how["thrifty"])
-        return detector(self, **how)
-
-    monkeypatch.setattr(Loaded, "detector", listening)
+    asked = asked_to_be_thrifty(monkeypatch)
     run(colour_model, clip, out=tmp_path / "run" if files else None)
     assert asked == [not files]
 
