@@ -51,13 +51,14 @@ class Knowledge:
     scene: SceneMemory | None
     """What lies behind the figures; None where no cue asks."""
     use: NDArray[np.float32] | None = None
-    """(M,): of late, the share of the picture to which each item of the memory is the nearest; None without items."""
+    """(M,): of late, the share of the picture to which each item of the memory is the nearest. None without items. A
+    running sum that begins with zeros: to be divided by its own sum."""
 
     @classmethod
     def as_trained(cls, runtime: Runtime, calibration: Calibration) -> Knowledge:
         state = runtime.new_state()
         items = len(runtime.drift(state)) if state else 0
-        return cls(state, calibration.scene, np.full(items, 1 / items, np.float32) if items else None)
+        return cls(state, calibration.scene, np.zeros(items, np.float32) if items else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ from memwatch.scoring import Calibration
 FORMAT = 1
 """Raised when a reader of the old format would misread the new one."""
 KEY = "memwatch-state"
+BEGINNING = b'{"__metadata__":{"' + KEY.encode()
+"""Of a state's header, which follows on its length, 8 bytes."""
 LATEST = 253_402_300_800.0
 """The year 10000, in Unix seconds: later times can't be told."""
 
@@ -97,9 +99,9 @@ def load_state(path: Path) -> CameraState:
             text = (file.metadata() or {}).get(KEY)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError):  # the last two: kinds numpy has not
-        raise _unfit(path, "not a state file, or cut short") from None
+        raise (_unfit(path, "cut short, or damaged") if _was_one(path) else _foreign(path)) from None
     if text is None:
-        raise NotAStateError(f"{path}: not a state file", "name another file: watching begins a new one")
+        raise _foreign(path)
     try:
         told: dict[str, Any] = json.loads(text)
         found = told.pop("format")
@@ -114,7 +116,7 @@ def load_state(path: Path) -> CameraState:
     sound = sound and all(isinstance(t, int | float) and 0 <= t < LATEST for t in (state.begun, state.saved))
     sound = sound and all(isinstance(name, str) for name in (state.model, state.memory, state.camera))
     use = arrays.get("use")
-    sound = sound and (use is None or (use.ndim == 1 and len(use) > 0))
+    sound = sound and (use is None or (use.ndim == 1 and len(use) > 0 and not (use < 0).any()))
     if not sound or not all(v.dtype == np.float32 for v in arrays.values()):
         raise _unfit(path, "not a state file, or damaged")
     if not all(np.isfinite(value).all() for value in arrays.values()):
@@ -128,6 +130,18 @@ def check_model(state: CameraState, path: Path, *, model: str, memory: str) -> N
         raise _unfit(path, f"of a model with another memory ({state.memory}, here {memory})")
     if state.model != model:
         raise _unfit(path, f"of another model ({state.model}, here {model})")
+
+
+def _was_one(path: Path) -> bool:
+    """Whether a file that cannot be read begins as states do, or holds nothing, as after a power cut: what it held is
+    lost. Anything else is somebody's."""
+    with path.open("rb") as file:
+        head = file.read(8 + len(BEGINNING))
+    return not any(head) or (len(head) > 8 and BEGINNING.startswith(head[8:]))
+
+
+def _foreign(path: Path) -> UsageError:
+    return NotAStateError(f"{path}: not a state file", "name another file: watching begins a new one")
 
 
 def _unfit(path: Path, what: str) -> UsageError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -111,5 +112,6 @@ def _thumbnail(image: Image, observation: Observation) -> bytes:
     size = (THUMBNAIL_WIDTH, max(1, round(image.shape[0] * scale)))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
-    draw_boxes(small, observation.regions, scale)
+    # An event has a number of its own here, beside which its tracks' would mislead.
+    draw_boxes(small, tuple(replace(region, track=None) for region in observation.regions), scale)
     return jpeg(small, 92)

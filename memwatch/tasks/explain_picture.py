@@ -133,9 +133,10 @@ def _caption(what: Explanation) -> list[str]:
         boxes.append(f"{more} more box{'es' if more > 1 else ''}.")
     maps = (
         "A map's value says how rare a place looks on normal footage, as a power of ten: 3 is once in a thousand. "
-        "Violet is ordinary, orange and yellow are over the threshold. The score is the largest value of all cues "
-        "together. The error runs from black (none) to white (three tenths of the range of brightness), the distance "
-        "to this frame's largest."
+        "Violet is ordinary, orange and yellow are over the threshold. The score is the largest value "
+        "of the map of all together, where what has lasted half a second counts for itself and rises faster. The error "
+        "runs from black (none) to white (three tenths of the range of brightness), the distance to this frame's "
+        "largest."
     )
     memory = (
         "Each part of the picture is compared with the memory's items, which are what normal frames are made of. Under "

@@ -29,9 +29,9 @@ def draw(report: MemoryReport, exemplars: NDArray[np.uint8], path: Path) -> None
     height = TITLE + rows * cell + 2 * MARGIN
     figure = Figure(figsize=(max(width, 7.0), height), facecolor=INK)
     page = Page(figure)
-    use, drift = report.state.arrays.get("use"), report.drift
+    use, drift = report.use, report.drift
     page.text(MARGIN, MARGIN, f"{report.state.camera}: what each item of the memory stands for", TEXT, size=12)
-    caption = "the training patch nearest to it · the bar: how much of the picture it is nearest to · how far it moved"
+    caption = "the training patch nearest to it · the bar: its share of the picture · number, share, how far it moved"
     page.text(MARGIN, MARGIN + 0.28, caption, MUTED, size=8)
     most = float(use.max()) if use is not None else 1.0
     # The most used first: the eye begins at the top.
@@ -45,7 +45,7 @@ def draw(report: MemoryReport, exemplars: NDArray[np.uint8], path: Path) -> None
         share = float(use[item]) if use is not None else 0.0
         bar.barh([0.5], [share / max(most, 1e-9)], height=1.0, color=TRACE)
         moved = float(drift.items[item]) if drift and len(drift.items) else 0.0
-        text = f"{share:.1%}" + (f" · {moved:.2f}" if moved >= 0.005 else "")
+        text = f"{item} · {share:.1%}" + (f" · {moved:.2f}" if moved >= 0.005 else "")
         page.text(left, top + PATCH + BAR + LABEL / 2 + 0.02, text, ALARM if moved > 0.4 else MUTED, size=7)
     write_figure(figure, path)
 

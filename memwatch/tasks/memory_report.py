@@ -38,13 +38,20 @@ class MemoryReport:
     picture: Path | None = None
 
     @property
+    def use(self) -> NDArray[np.float32] | None:
+        """(M,): the share of the picture to which each item was the nearest, of the lessons of late; None where nothing
+        was counted."""
+        use = self.state.arrays.get("use")
+        return None if use is None or not use.any() else use / use.sum()
+
+    @property
     def used(self) -> int | None:
         """Items in use; None where nothing was counted."""
-        use = self.state.arrays.get("use")
+        use = self.use
         return None if use is None else int((use >= LEAST_USED / len(use)).sum())
 
     def to_dict(self) -> dict[str, Any]:
-        state, use = self.state, self.state.arrays.get("use")
+        state, use = self.state, self.use
         told: dict[str, Any] = {
             "schema": "memwatch.memory/1",
             "state": str(self.path),
@@ -70,7 +77,7 @@ class MemoryReport:
 
     def rows(self) -> list[tuple[str, str]]:
         state, refused = self.state, self.state.refused
-        use = state.arrays.get("use")
+        use = self.use
         rows = [
             ("state", str(self.path)),
             ("model", f"{state.model}, memory {state.memory}"),

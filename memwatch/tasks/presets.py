@@ -94,6 +94,8 @@ KINDS: dict[str, Callable[[str], Any]] = {
     "bool": {"true": True, "false": False}.__getitem__,
 }
 """How the text of an option is read, by its type."""
+EXAMPLES = {"int": "50, a whole number", "float": "0.1, a number", "str": "TEXT", "bool": "true, or false"}
+"""What to write instead."""
 
 
 def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
@@ -114,7 +116,8 @@ def with_options(config: ModelConfig, pairs: Sequence[str]) -> ModelConfig:
         try:
             values[name] = KINDS[known[name]](text)
         except (ValueError, KeyError):
-            raise UsageError(f"memory {config.memory}: '{name}' should be {known[name]}, not '{text}'") from None
+            told = f"memory {config.memory}: '{name}' should be {known[name]}, not '{text}'"
+            raise UsageError(told, f"write {name}={EXAMPLES[known[name]]}") from None
     if own is ModelConfig:
         return replace(config, **values)
     return replace(config, options=own.from_dict(values, f"memory {config.memory}").to_dict())

@@ -41,10 +41,10 @@ def facts(clips: Sequence[ClipRun]) -> list[tuple[str, str]]:
     model = about.get("model") or {}
     card = model.get("card") or {}
     size, fps, memory = about.get("size"), about.get("fps"), about.get("memory", "")
-    teaching = sum(clip.about.get("teaching", 0) for clip in clips)
+    teaching, frames = (sum(clip.about.get(key, 0) for clip in clips) for key in ("teaching", "frames"))
     took = "camera" if about.get("live") else "recorded"
     words = {
-        "gated": f"goes on learning; {teaching:,} frames were calm enough to teach it",
+        "gated": f"goes on learning from calm footage, {teaching:,} of {frames:,} frames",
         "frozen": "frozen: as it was trained",
         "none": "the model has none",
     }

@@ -169,9 +169,13 @@ def test_a_file_that_is_missing_and_a_folder(tmp_path: Path) -> None:
     assert "no such state file" in refused(tmp_path / "folder")
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 0.999])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.5, 0.999])
 def test_an_empty_file_and_a_truncated_one(whole: bytes, tmp_path: Path, share: float) -> None:
-    assert "not a state file, or cut short" in refused(tmp_path / "yard.state", whole[: int(share * len(whole))])
+    assert "cut short, or damaged" in refused(tmp_path / "yard.state", whole[: int(share * len(whole))])
+
+
+def test_zeros_as_a_power_cut_leaves_them(tmp_path: Path) -> None:
+    assert "cut short, or damaged" in refused(tmp_path / "yard.state", bytes(5000))
 
 
 def test_a_model_is_no_state(made: Model, tmp_path: Path) -> None:
@@ -212,7 +216,9 @@ def test_metadata_that_is_no_table(tmp_path: Path, text: str) -> None:
     assert "not a state file, or damaged" in refused(tmp_path / "yard.state", save(USE, {KEY: text}))
 
 
-@pytest.mark.parametrize("use", [np.zeros(0), np.array(0.5), np.ones((2, 2)), np.ones(3, np.float64)], ids=str)
+@pytest.mark.parametrize(
+    "use", [np.zeros(0), np.array(0.5), np.ones((2, 2)), np.ones(3, np.float64), -USE["use"]], ids=str
+)
 def test_a_use_that_is_no_list_of_shares(tmp_path: Path, use: NDArray[Any]) -> None:
     array = use if use.ndim == 1 and len(use) else np.asarray(use, np.float32)
     assert "not a state file, or damaged" in refused(tmp_path / "yard.state", written({"use": array}))
@@ -221,7 +227,7 @@ def test_a_use_that_is_no_list_of_shares(tmp_path: Path, use: NDArray[Any]) -> N
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.int32, torch.float16], ids=str)
 def test_numbers_of_another_kind(tmp_path: Path, kind: torch.dtype) -> None:
     data = save_tensors({"use": torch.ones(3).to(kind)}, {KEY: json.dumps(TOLD)})
-    assert "not a state file" in refused(tmp_path / "yard.state", data)
+    assert "damaged" in refused(tmp_path / "yard.state", data)
 
 
 # Whatever there is

@@ -78,6 +78,14 @@ def test_without_out_it_is_named_after_source_and_frame(
     assert (tmp_path / "walk-frame-6.png").is_file()
 
 
+def test_a_frame_far_beyond_the_end_is_refused_before_the_footage_is_watched(
+    colour_model: Trained, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memwatch.tasks.explain.run_session", None)
+    with pytest.raises(UsageError, match=r"walk: has no frame 9999, it has 40"):
+        explain(str(clip), frame=9999, model=colour_model.path, progress=Silent())
+
+
 @pytest.mark.parametrize(
     ("frame", "says"),
     [

@@ -82,6 +82,12 @@ def test_used_is_nearest_to_a_tenth_of_an_even_share(kept: Path, taught: CameraS
     report = MemoryReport(kept, replace(taught, arrays={"use": use}), None)
     assert report.used == 3
     assert rows(report)["use"] == "3 of 4 items; the most used for 90%"
+    early = MemoryReport(kept, replace(taught, arrays={"use": use / 50}), None)  # a lesson or two
+    assert early.used == 3
+    np.testing.assert_allclose(early.use, use, rtol=1e-3)
+    untaught = MemoryReport(kept, replace(taught, arrays={"use": np.zeros(4, np.float32)}), None)
+    assert untaught.used is None
+    assert "use" not in rows(untaught)
     assert MemoryReport(kept, replace(taught, arrays={}), None).used is None
 
 

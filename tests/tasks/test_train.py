@@ -263,9 +263,27 @@ def test_a_budget_too_small_for_a_single_step_is_told(
     colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "_calibration_seconds", lambda *_: 60.0)
-    with pytest.raises(UsageError, match=r"6 seconds are too few.*calibration will take 60"):
+    with pytest.raises(UsageError, match=r"6 seconds are too few.*calibration will take 60") as caught:
         again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=0.1)
+    assert caught.value.remedy in ("give --minutes 3 or more", "give --minutes 4 or more")  # reading takes moments
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_moment_in_which_the_machine_is_busy_is_not_taken_for_its_pace(
+    colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stall of ten seconds in a timed prediction is not hours of calibration."""
+    timings, reserves = iter([0.01, 10.0, 0.01, 10.0, 0.01]), []
+    monkeypatch.setattr(training, "_seconds_of", lambda *_: next(timings))
+
+    def stop(*_: Any, reserve: float, **__: Any) -> None:
+        reserves.append(reserve)
+        raise InterruptedError
+
+    monkeypatch.setattr(training, "_loop", stop)
+    with pytest.raises(InterruptedError):
+        again(colour_model, tmp_path / "b.safetensors", steps=None, minutes=1.0)
+    assert reserves[0] < 30
 
 
 def test_minutes_are_filled_by_a_clock(colour_model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

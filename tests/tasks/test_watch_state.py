@@ -128,7 +128,6 @@ HARMS = {
     "model": "of another model",
     "memory": "",
     "shape": "",
-    "text": "",
     "newer": "update memwatch",
     "truncated": "",
     "nan": "",
@@ -148,8 +147,6 @@ def test_a_state_that_does_not_fit_is_told_and_set_aside(
             save_state(path, replace(kept, **{harm: "another"}))
         case "shape":
             save_state(path, replace(kept, arrays={"use": np.ones(3, np.float32)}))
-        case "text":
-            path.write_text("once upon a time")
         case "newer":
             with monkeypatch.context() as later:
                 later.setattr(state_file, "FORMAT", state_file.FORMAT + 1)
@@ -171,6 +168,18 @@ def test_a_state_that_does_not_fit_is_told_and_set_aside(
     assert after.model == colour_model.id
     assert after.taken == report.tally.learned > 0
     assert after.begun > kept.begun
+
+
+@pytest.mark.parametrize("text", ["once upon a time", "no", '{"shopping": ["milk"]}'])
+def test_somebody_elses_file_is_told_and_stays_as_it_is(
+    colour_model: Trained, clip: Path, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "notes.txt").write_text(text)
+    with pytest.raises(UsageError, match=r"notes\.txt: not a state file") as caught:
+        run(colour_model, clip, state=tmp_path / "notes.txt")
+    assert caught.value.remedy.startswith("name another file")
+    assert (tmp_path / "notes.txt").read_text() == text
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_folder_is_no_place_for_a_state_and_stays_where_it_is(
