@@ -32,6 +32,7 @@ from memwatch.scoring import (
     reduced,
     regularity_error,
     squared_error,
+    where_now,
 )
 from memwatch.scoring.calibration import PLACELESS
 from memwatch.types import Answer, Clip, Grid, Observation, Prediction, Region, Score
@@ -213,8 +214,9 @@ class Detector:
         rarity = self.calibration.rarity(cues)
         # A slow cue lasts by itself, and its threshold was set as it is.
         moment = {name: values for name, values in rarity.items() if name not in SLOW}
+        now = self.calibration.map(rarity)
         rarity |= self._moment.push(moment, clip.frame.seconds)
-        grid = self.calibration.map(rarity)
+        grid = along = self.calibration.map(rarity)
         if self.tolerance is not None:
             grid = grid * self.tolerance
         if self.calibration.lasts:
@@ -223,12 +225,13 @@ class Detector:
         if (counts := self.zones.scored((grid.shape[0], grid.shape[1]))) is not None:
             grid = grid * counts
         value = float(grid.max())
+        shown = where_now(grid, now, along) if self.calibration.half_life else grid
         regularity = None if error is None else regularity_error(error)
         frame = clip.frame
         size = frame.image.shape[1], frame.image.shape[0]
         threshold = self.calibration.threshold
         over = value > threshold
-        found = self._regions(grid, cues, rarity, size) if over else ()
+        found = self._regions(shown, cues, rarity, size) if over else ()
         found = self._tracker.link(found, frame.seconds)
         anomalous = bool(found)
         # What is over the threshold and of no size that matters raises no alarm, but nothing is to be learned from it.
@@ -245,7 +248,7 @@ class Detector:
             anomalous=anomalous,
             learned=teaches,
         )
-        return Observation(frame.source, frame.index, frame.time, frame.seconds, size, score, found, grid, rarity)
+        return Observation(frame.source, frame.index, frame.time, frame.seconds, size, score, found, shown, rarity)
 
     def _scene_lesson(self, view: SceneView | None, grid: Grid) -> SceneLesson | None:
         known, anchor = self.learner.knowledge.scene, self.calibration.scene

@@ -14,7 +14,7 @@ from memwatch.scoring.calibration import (
 )
 from memwatch.scoring.cues import CUES, OF_PREDICTION, STAYS, WHOLE, cues_of, read_cues
 from memwatch.scoring.errors import psnr, regularity_error, squared_error
-from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence
+from memwatch.scoring.persistence import HALF_LIFE_S, LASTS_S, Persistence, where_now
 from memwatch.scoring.rate import DAY, LEAST_PER_DAY, MOST_PER_DAY, EventRate, Expected, poisson_bound
 from memwatch.scoring.relight import NOTICEABLE, Light, anew, light_of
 from memwatch.scoring.scene import Passing, RunningScene, SceneLesson, SceneMemory, SceneReader, SceneView, reduced
@@ -61,4 +61,5 @@ __all__ = [
     "regularity_error",
     "squared_error",
     "unseen_rarity",
+    "where_now",
 ]

@@ -27,6 +27,17 @@ MOST = 1.5
 """Times that what was may raise what is now."""
 
 
+def where_now(map: Grid, moment: Grid, along: Grid) -> Grid:
+    """A map of how odd it is, drawn where it is odd now: what has been trails behind what moves, and spreads around what
+    stands. map: (gh, gw), >= 0, to be drawn; moment: what the frame by itself says, along: the same along time. Its
+    largest value stays what it is, as it is the frame's score; where nothing was before, so does the map."""
+    top = map.max()
+    drawn = map * np.minimum(1, moment / np.maximum(along, 1e-6))
+    drawn *= top / max(drawn.max(), 1e-6)
+    drawn.flat[drawn.argmax()] = top  # to the last bit: it may be just over the threshold
+    return np.asarray(drawn, np.float32)
+
+
 class Persistence:
     """Follows the maps of one stream, by name, in the order of time; a half-life of 0 leaves them as they are."""
 

@@ -1,4 +1,4 @@
-"""What lasts has a half of the budget, a threshold of its own, and a place in the model file."""
+"""What lasts has its share of the budget, a threshold of its own, and a place in the model file."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ def lasting(rates: dict[str, EventRate] = RATES, **how: Any) -> Calibration:
     return Calibration.fit({"prediction": maps(1)}, np.zeros(60), seconds=6.0, rates=rates, lasts=LASTS_S, **how)
 
 
-def test_half_of_the_budget_is_what_lasts_s_by_hand() -> None:
-    """17.28 a day: 8.64 each, a tenth of 86.4, one decade over where the rates begin."""
-    calibration = lasting(per_day=17.28)
+def test_moment_and_what_lasts_have_four_fifths_of_the_budget_each_by_hand() -> None:
+    """10.8 a day: 8.64 each, a tenth of 86.4, one decade over where the rates begin."""
+    calibration = lasting(per_day=10.8)
     assert calibration.threshold == pytest.approx(2 + np.log(10))
     assert calibration.scales == {LASTS: pytest.approx((2 + np.log(10)) / (1 + 0.5 * np.log(10)))}
 
 
-def test_beside_a_slow_cue_each_has_a_quarter() -> None:
+def test_a_slow_cue_has_half_and_they_have_four_fifths_of_the_other() -> None:
     scene = SceneMemory(np.zeros((1, 24, 32), np.float32), np.zeros((0, 1, 24, 32), np.float32))
     cues = {"prediction": maps(1), "scene": maps(2)}
     rates = RATES | {"scene": EventRate(0.5, 10, 1e4, 0.0, 0.25)}
     told = Calibration.fit(cues, np.zeros(60), seconds=6, scene=scene, rates=rates, lasts=LASTS_S, per_day=34.56)
-    assert told.threshold == rates[MOMENT].level(17.28)
-    for name in (LASTS, "scene"):
-        assert told.threshold / told.scales[name] == pytest.approx(rates[name].level(8.64))
+    assert told.threshold == pytest.approx(rates[MOMENT].level(0.8 * 17.28))
+    for name, share in ((LASTS, 0.8 * 17.28), ("scene", 17.28)):
+        assert told.threshold / told.scales[name] == pytest.approx(rates[name].level(share))
 
 
 def test_what_lasts_reaches_the_threshold_at_its_own() -> None:
     """The same map twice: by its own threshold what has lasted is over it, by the moment's the moment is not."""
     calibration = lasting()
-    own = RATES[LASTS].level(0.5)
+    own = RATES[LASTS].level(0.8)
     assert own < calibration.threshold
     moment, had = np.full((6, 8), own, np.float32), np.zeros((6, 8), np.float32)
     had[2, 3] = own
@@ -56,15 +56,15 @@ def test_what_lasts_reaches_the_threshold_at_its_own() -> None:
 
 def test_half_of_its_threshold_is_a_quarter_of_the_map_s() -> None:
     calibration, nothing = lasting(), np.zeros((6, 8), np.float32)
-    had = np.full((6, 8), RATES[LASTS].level(0.5) / 2, np.float32)
+    had = np.full((6, 8), RATES[LASTS].level(0.8) / 2, np.float32)
     np.testing.assert_allclose(calibration.with_lasting(nothing, had), calibration.threshold / 4, rtol=1e-5)
 
 
 def test_another_budget_moves_both() -> None:
     one = lasting()
     lax = one.at(100)
-    assert lax.threshold == RATES[MOMENT].level(50)
-    assert lax.threshold / lax.scales[LASTS] == pytest.approx(RATES[LASTS].level(50))
+    assert lax.threshold == RATES[MOMENT].level(80)
+    assert lax.threshold / lax.scales[LASTS] == pytest.approx(RATES[LASTS].level(80))
     assert lax.lasts == LASTS_S
     assert lax.at(1) == one
 

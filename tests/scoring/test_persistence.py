@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memwatch.scoring import HALF_LIFE_S, Persistence
+from memwatch.scoring import HALF_LIFE_S, Persistence, where_now
 from memwatch.types import Grid
 
 TENTH = HALF_LIFE_S
@@ -71,3 +71,29 @@ def test_a_fast_camera_s_things_pass_no_faster() -> None:
     assert last[2, 6] < 6
     slow = run([spot(8), spot(6, column=4)], TENTH)[-1]
     assert slow[2, 4] > 6
+
+
+def test_it_is_drawn_where_it_is_now_by_hand() -> None:
+    """A thing that was at the third cell and is at the fourth: there the map keeps its height, behind it what is left
+    is the share that the frame by itself has of what was kept along time."""
+    map = np.array([[1.0, 2.0, 9.0, 12.0, 1.0]], np.float32)
+    moment = np.array([[1.0, 2.0, 2.0, 8.0, 1.0]], np.float32)
+    along = np.array([[1.0, 2.0, 3.0, 6.0, 0.5]], np.float32)
+    np.testing.assert_allclose(where_now(map, moment, along), [[1, 2, 6, 12, 1]])
+
+
+def test_the_largest_value_stays_to_the_last_bit() -> None:
+    """What was loudest a moment before is no longer, and yet the frame is as odd as its score says."""
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        map, moment, along = rng.gamma(2, 3, (3, 6, 8)).astype(np.float32)
+        drawn = where_now(map, moment, along)
+        assert drawn.max() == map.max()
+        assert drawn.dtype == np.float32
+        assert (drawn >= 0).all()
+
+
+def test_a_map_of_nothing_stays_one() -> None:
+    none = np.zeros((2, 3), np.float32)
+    np.testing.assert_array_equal(where_now(none, none, none), none)
+    np.testing.assert_array_equal(where_now(none + 2, none + 1, none), none + 2)
