@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import baselines
-from benchmarks.budgets import found_at, kept_budgets
+from benchmarks.budgets import found_at, kept_in_turn
 from benchmarks.cues import cue_rows, false_alarms
 from benchmarks.page import page
 from benchmarks.results import DETECTOR, Job, Record, code_id, done, key_of, measure, publish
@@ -115,9 +115,8 @@ def _model_jobs(scene: Scene, path: Path, test: str, *, unseen: bool) -> list[Jo
         key = key_of(*map(footage_id, scene.unseen), *about)
         todo.append(Job(scene.name, "alarms", key, lambda: false_alarms(load(path), paths), path.stem))
     if unseen and len(scene.unseen) > 1:
-        learned, *counted = scene.unseen
         key = key_of(*map(footage_id, scene.unseen), *about, code_id(CALIBRATION))
-        todo.append(Job(scene.name, "budgets", key, lambda: kept_budgets(path, learned, counted), path.stem))
+        todo.append(Job(scene.name, "budgets", key, lambda: kept_in_turn(path, scene.unseen), path.stem))
     return todo
 
 

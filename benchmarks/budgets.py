@@ -96,6 +96,23 @@ def kept_budgets(model: Path, learned: Path, counted: Sequence[Path]) -> dict[st
     return {"calibrated_s": loaded.calibration.seconds, "seconds": seconds, "budgets": rows}
 
 
+def kept_in_turn(model: Path, pieces: Sequence[Path]) -> dict[str, Any]:
+    """`kept_budgets` with each of two or more pieces of footage learned once and the others counted, all together; the
+    thresholds are means."""
+    told = [kept_budgets(model, one, [other for other in pieces if other != one]) for one in pieces]
+    seconds = sum(one["seconds"] for one in told)
+    rows = [
+        {
+            "budget": same[0]["budget"],
+            "due": sum(row["due"] for row in same),
+            "threshold": float(np.mean([row["threshold"] for row in same])),
+        }
+        | per_day(sum(row["events"] for row in same), seconds)
+        for same in zip(*(one["budgets"] for one in told), strict=True)
+    ]
+    return {"calibrated_s": float(np.mean([one["calibrated_s"] for one in told])), "seconds": seconds, "budgets": rows}
+
+
 def found_at(loaded: Loaded, clips: Sequence[LabelledClip], budgets: Sequence[float] = CURVE) -> list[dict[str, Any]]:
     """What labelled clips come to with the threshold of each of `budgets`: abnormal segments found and how soon, false
     alarms, and the share of each kind's frames over it. By frames alone: where the boxes lie is not asked."""

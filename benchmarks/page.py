@@ -47,9 +47,9 @@ Events as `watch` makes them, at the model's own threshold, on drawn normal foot
 and up), with the exact Poisson interval. An hour certifies no budget of a few a day: without a single alarm it still
 only says "fewer than 89 a day"."""
 BUDGETS = """\
-Each model calibrated anew on one such piece of footage (a quarter of an hour), its memory kept as trained, and counted
-on the others: of budgets that so short a time can tell, and of the default, how many alarms were due and how many
-came."""
+Each model calibrated anew on one such piece of footage (a quarter of an hour) after the other, its memory kept as
+trained, and counted on the others: of budgets that so short a time can tell, and of the default, how many alarms were
+due and how many came."""
 
 THRESHOLDS = """\
 The test clips at the thresholds of other budgets, the memory kept as trained, judged frame by frame. Delays count from

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks import budgets
-from benchmarks.budgets import AtBudget, found_at, kept_budgets
+from benchmarks.budgets import AtBudget, found_at, kept_budgets, kept_in_turn
 from benchmarks.cues import false_alarms
 from benchmarks.scenes import LabelledClip
 from memwatch.pipeline import run_session
@@ -58,6 +59,24 @@ def test_the_model_is_calibrated_on_one_piece_and_counted_on_the_others(
     assert rows[0]["due"] == pytest.approx(found["seconds"] / 86400)
     assert all(one["threshold"] > other["threshold"] for one, other in pairwise(rows))
     assert all(row["low"] <= row["per_day"] <= row["high"] for row in rows)
+
+
+def test_each_piece_is_calibrated_on_once_and_the_counts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pieces of an hour and of two: 2 alarms in the two hours, 4 in the one."""
+    hours = {Path("a"): 1, Path("b"): 2}
+
+    def told(model: Path, learned: Path, counted: list[Path]) -> dict[str, Any]:
+        seconds = 3600.0 * sum(hours[one] for one in counted)
+        row = {"budget": 24.0, "due": seconds / 3600, "threshold": 5.0 + hours[learned], "events": 2 * hours[learned]}
+        return {"calibrated_s": 3600.0 * hours[learned], "seconds": seconds, "budgets": [row]}
+
+    monkeypatch.setattr(budgets, "kept_budgets", told)
+    found = kept_in_turn(Path("model"), tuple(hours))
+    assert (found["calibrated_s"], found["seconds"]) == (5400.0, 10800.0)
+    (row,) = found["budgets"]
+    assert (row["due"], row["threshold"], row["events"]) == (3.0, 6.5, 6)
+    assert row["per_day"] == pytest.approx(6 * 24 / 3)
+    assert row["low"] < row["per_day"] < row["high"]
 
 
 def test_a_labelled_clip_is_judged_at_the_threshold_of_each_budget(gray_model: Trained, odd: Path) -> None:
