@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,9 +98,9 @@ def kept_budgets(model: Path, learned: Path, counted: Sequence[Path]) -> dict[st
 
 
 def kept_in_turn(model: Path, pieces: Sequence[Path]) -> dict[str, Any]:
-    """`kept_budgets` with each of two or more pieces of footage learned once and the others counted, all together; the
-    thresholds are means."""
-    told = [kept_budgets(model, one, [other for other in pieces if other != one]) for one in pieces]
+    """`kept_budgets` with each of two or more pieces of footage learned once, and counted once after the one before it
+    was; all together. The thresholds are means."""
+    told = [kept_budgets(model, learned, [counted]) for learned, counted in pairwise([pieces[-1], *pieces])]
     seconds = sum(one["seconds"] for one in told)
     rows = [
         {

@@ -214,9 +214,9 @@ class Detector:
         rarity = self.calibration.rarity(cues)
         # A slow cue lasts by itself, and its threshold was set as it is.
         moment = {name: values for name, values in rarity.items() if name not in SLOW}
-        now = self.calibration.map(rarity)
+        now = self.calibration.map(rarity) if self.calibration.half_life else None
         rarity |= self._moment.push(moment, clip.frame.seconds)
-        grid = along = self.calibration.map(rarity)
+        along = grid = self.calibration.map(rarity)
         if self.tolerance is not None:
             grid = grid * self.tolerance
         if self.calibration.lasts:
@@ -225,7 +225,7 @@ class Detector:
         if (counts := self.zones.scored((grid.shape[0], grid.shape[1]))) is not None:
             grid = grid * counts
         value = float(grid.max())
-        shown = where_now(grid, now, along) if self.calibration.half_life else grid
+        shown = grid if now is None else where_now(grid, now, along)
         regularity = None if error is None else regularity_error(error)
         frame = clip.frame
         size = frame.image.shape[1], frame.image.shape[0]

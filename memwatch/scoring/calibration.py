@@ -37,8 +37,8 @@ MOMENT = "moment"
 LASTS = "lasts"
 """What they say together over the last half second or so."""
 TOGETHER = 0.8
-"""Share of a budget that the moment and what lasts have each: what raises one's alarm mostly raises the other's too. On
-other footage than was calibrated on 0.93 of the alarms due came so, with half for each 0.77 (docs/log.md)."""
+"""Share of a budget that the moment and what lasts have each: what raises one's alarm mostly raises the other's too.
+With half of it for each fewer alarms came than were due (docs/log.md)."""
 QUESTIONS = {
     "movement": ("prediction", "oddity", "motion", "moves", "moves_here"),
     "looks": ("looks", "looks_here"),
@@ -172,6 +172,9 @@ class Calibration:
     trust: dict[str, float] = field(default_factory=dict)
     """Factor of each of the QUESTIONS' rarity, at most 1, by how far its answers told odd from normal on held-out
     footage (`tasks/trust.py`); 1 where it is not known."""
+    together: float = 0.0
+    """Share of the budget that the moment and what lasts have each, of what the slow cues leave. 0 in older models: the
+    moment has half there, and what lasts an even part of the other half."""
 
     @classmethod
     def fit(
@@ -208,23 +211,29 @@ class Calibration:
             rates |= {n: EventRate.fit(peaks(fitted[n](samples[n])), seconds) for n in samples if n in SLOW}
         gate = float(np.quantile(regularity, GATE_QUANTILE))
         known: dict[str, Any] = {"rates": rates, "half_life": half_life, "lasts": lasts if LASTS in rates else 0.0}
-        known["trust"] = dict(trust or {})
+        known |= {"trust": dict(trust or {}), "together": TOGETHER if LASTS in rates else 0.0}
         return cls(fitted, gate, 0.0, frames, seconds, scene, **known).at(per_day)
 
     def at(self, per_day: float) -> Calibration:
         """The same with the threshold meant for another budget of false alarms a day: half of it for the slow cues, if
         there are any, the rest for what the others say of the moment and what of that lasts, which have most of their
-        alarms in common (TOGETHER). ValueError where the rates of events are not known."""
+        alarms in common (`together`). ValueError where the rates of events are not known."""
         if not self.rates:
             raise ValueError("a calibration without rates of events has one threshold only")
-        slow = [name for name in self.rates if name in SLOW]
-        rest = per_day / 2 if slow else per_day
-        shares = dict.fromkeys((MOMENT, LASTS), TOGETHER * rest) if LASTS in self.rates else {MOMENT: rest}
-        shares |= {name: per_day / 2 / len(slow) for name in slow}
+        shares = self._shares(per_day)
         threshold = self.rates[MOMENT].level(shares[MOMENT])
         own = {name: self.rates[name].level(shares[name]) for name in self.rates if name != MOMENT}
         scales = {name: threshold / max(level, LEAST_LEVEL) for name, level in own.items()}
         return replace(self, threshold=threshold, scales=scales, per_day=per_day)
+
+    def _shares(self, per_day: float) -> dict[str, float]:
+        """Alarms a day that each of the rates is granted."""
+        others = [name for name in self.rates if name != MOMENT]
+        slow = [name for name in others if name in SLOW] if self.together else others
+        rest = per_day / 2 if slow else per_day
+        quick = [name for name in self.rates if name not in slow]
+        granted = dict.fromkeys(quick, self.together * rest) if self.together else {MOMENT: rest}
+        return granted | {name: per_day / 2 / len(slow) for name in slow}
 
     def rarity(self, cues: dict[str, Grid]) -> dict[str, Grid]:
         """Each cue's values (gh, gw) to its -log10 tail probabilities, a slow one's on the scale of the others."""
@@ -268,6 +277,8 @@ class Calibration:
             record["half_life"] = self.half_life
         if self.lasts:
             record["lasts"] = self.lasts
+        if self.together:
+            record["together"] = self.together
         record |= {f"trust.{question}": factor for question, factor in self.trust.items()}
         for name, rate in self.rates.items():
             record |= {f"rate.{name}.{key}": value for key, value in asdict(rate).items()}
@@ -303,13 +314,15 @@ class Calibration:
             rates, per_day = _rates(record, scaled)
             half_life = float(record.get("half_life", 0.0))
             trust = {name: float(record[f"trust.{name}"]) for name in QUESTIONS if f"trust.{name}" in record}
+            together = float(record.get("together", 0.0))
             sound = sound and half_life >= 0 and lasts >= 0 and all(0 < factor <= 1 for factor in trust.values())
+            sound = sound and 0 <= together <= 1
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged from None
         if not sound:
             raise damaged
         known: dict[str, Any] = {"scales": scales, "rates": rates, "per_day": per_day}
-        known |= {"half_life": half_life, "lasts": lasts, "trust": trust}
+        known |= {"half_life": half_life, "lasts": lasts, "trust": trust, "together": together}
         return cls(cues, **numbers, scene=scene, **known)
 
 

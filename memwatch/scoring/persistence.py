@@ -28,13 +28,14 @@ MOST = 1.5
 
 
 def where_now(map: Grid, moment: Grid, along: Grid) -> Grid:
-    """A map of how odd it is, drawn where it is odd now: what has been trails behind what moves, and spreads around what
+    """A map of how odd it is, drawn where it is odd now: what has been trails behind what moves and spreads around what
     stands. map: (gh, gw), >= 0, to be drawn; moment: what the frame by itself says, along: the same along time. Its
-    largest value stays what it is, as it is the frame's score; where nothing was before, so does the map."""
+    largest value stays what it is, as it is the frame's score, perhaps at another cell; no other cell rises."""
     top = map.max()
     drawn = map * np.minimum(1, moment / np.maximum(along, 1e-6))
-    drawn *= top / max(drawn.max(), 1e-6)
-    drawn.flat[drawn.argmax()] = top  # to the last bit: it may be just over the threshold
+    loudest = drawn.argmax()
+    drawn = np.minimum(drawn * (top / max(drawn.flat[loudest], 1e-6)), map)
+    drawn.flat[loudest] = top
     return np.asarray(drawn, np.float32)
 
 

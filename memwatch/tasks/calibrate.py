@@ -46,9 +46,9 @@ BATCH = 8
 EVENTS = EventConfig()
 """The rule by which `watch` makes events."""
 EXPECTED = {MOMENT: Expected(0.77, 12.2), LASTS: Expected(0.58, 10.2)}
-"""The scales are what twenty minutes of other normal footage of the drawn lobby and yard came to, in the mean; with these
-levels as many alarms as were due came nearest on a quarter of an hour of each of three scenes, calibrated on pieces of
-half a minute to a quarter of an hour of another (docs/log.md)."""
+"""The scales are what twenty minutes of other normal footage of the drawn lobby and yard came to, in the mean. The
+levels are among those tried the nearest to as many alarms as were due, over pieces of half a minute, of four and a half
+and of fifteen, of three scenes (docs/log.md)."""
 MOST_TOLD = 5
 """Lines about footage that looks like no normal footage."""
 LEAVE_OUT = "if it is not: `memwatch calibrate MODEL FOOTAGE --leave-out-events`"

@@ -292,7 +292,13 @@ def _cue(cue: MapReport) -> str:
         text += f"   pixels {_number(cue.pixel_auc)}"
     if cue.rbdc is not None:
         text += f"   RBDC {_number(cue.rbdc)}   TBDC {_number(cue.tbdc)}"
-    return text + (f"   segments {_segments(cue.alarms)}" if cue.alarms.delays else "")
+    alarms = cue.alarms
+    if alarms.delays:
+        text += f"   segments {_segments(alarms)}"
+    if alarms.median_delay_s is not None:
+        text += f" after {alarms.median_delay_s:.1f} s"
+    rate = alarms.false_alarms_per_day
+    return text + (f"   false {rate:,.0f} a day" if rate is not None else "")
 
 
 def _figures(figures: Figures) -> str:

@@ -62,8 +62,8 @@ def test_the_model_is_calibrated_on_one_piece_and_counted_on_the_others(
 
 
 def test_each_piece_is_calibrated_on_once_and_the_counts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pieces of an hour and of two: 2 alarms in the two hours, 4 in the one."""
-    hours = {Path("a"): 1, Path("b"): 2}
+    """Pieces of one, two and three hours, learned once each: 2, 4 and 6 alarms in the others, counted once each."""
+    hours = {Path("a"): 1, Path("b"): 2, Path("c"): 3}
 
     def told(model: Path, learned: Path, counted: list[Path]) -> dict[str, Any]:
         seconds = 3600.0 * sum(hours[one] for one in counted)
@@ -72,10 +72,10 @@ def test_each_piece_is_calibrated_on_once_and_the_counts_add_up(monkeypatch: pyt
 
     monkeypatch.setattr(budgets, "kept_budgets", told)
     found = kept_in_turn(Path("model"), tuple(hours))
-    assert (found["calibrated_s"], found["seconds"]) == (5400.0, 10800.0)
+    assert (found["calibrated_s"], found["seconds"]) == (7200.0, 21600.0)
     (row,) = found["budgets"]
-    assert (row["due"], row["threshold"], row["events"]) == (3.0, 6.5, 6)
-    assert row["per_day"] == pytest.approx(6 * 24 / 3)
+    assert (row["due"], row["threshold"], row["events"]) == (6.0, 7.0, 12)
+    assert row["per_day"] == pytest.approx(12 * 24 / 6)
     assert row["low"] < row["per_day"] < row["high"]
 
 

@@ -277,6 +277,37 @@ def test_a_thing_keeps_its_number_and_a_break_ends_it() -> None:
     assert told == [[], [], [(1, 0.0)], [(1, 0.1)], [(1, 0.2)], [], [(1, 0.4)], [(2, 0.0)], []]
 
 
+def test_a_box_is_where_it_is_now_and_the_score_as_it_was(made: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thing of 10 goes a cell to the right and leaves 5. Along time that is 7.5, over the 6 to which a box reaches;
+    drawn where it is odd now, 5."""
+    assert made.calibration is not None
+    bare = replace(Calibration.from_record(made.calibration, "tiny"), threshold=8.0, lasts=0.0)
+    frames = tiny.clips(tiny.frames(12), made.config)[:2]
+
+    def seen(half_life: float) -> Observation:
+        detector = Detector(open_runtime(made), replace(bare, half_life=half_life), updates=Updates.frozen)
+        detector.step(frames[:1])
+        return detector.step(frames[1:])[0]
+
+    shape = seen(0.0).cues["prediction"].shape
+    went = [np.zeros(shape, np.float32) for _ in frames]
+    went[0][1, 0], went[1][1, 0], went[1][1, 1] = 10, 5, 10
+    monkeypatch.setattr(Calibration, "rarity", lambda _, __: {"prediction": next(script)})
+    across = frames[0].frame.image.shape[1] // shape[1]
+    script = iter(went)
+    step = frames[1].frame.seconds - frames[0].frame.seconds
+    now = seen(step)  # half of what was
+    assert now.score.value == pytest.approx(10)
+    assert now.map is not None
+    np.testing.assert_allclose(now.map[1, :2], [5, 10])
+    (region,) = now.regions
+    assert region.box[0] > across // 2
+    script = iter(went)
+    alone = seen(0.0)
+    assert alone.map is not None
+    np.testing.assert_array_equal(alone.map, went[1])
+
+
 @pytest.mark.parametrize(
     ("sizes", "anomalous"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from memwatch.errors import UsageError
 from memwatch.scoring import LASTS, LASTS_S, MOMENT, Calibration, EventRate, SceneMemory
-from memwatch.scoring.calibration import LEAST_LEVEL
+from memwatch.scoring.calibration import LEAST_LEVEL, TOGETHER
 
 RATES = {MOMENT: EventRate(2.0, 10, 1e4, 0.0, 1.0), LASTS: EventRate(1.0, 10, 1e4, 0.0, 0.5)}
 """86.4 events a day each, over 2 and over 1."""
@@ -67,6 +68,23 @@ def test_another_budget_moves_both() -> None:
     assert lax.threshold / lax.scales[LASTS] == pytest.approx(RATES[LASTS].level(80))
     assert lax.lasts == LASTS_S
     assert lax.at(1) == one
+
+
+def test_an_older_record_keeps_the_half_that_its_threshold_was_set_with() -> None:
+    """By hand, the moment half of one a day, what lasts the other; beside a slow cue a quarter."""
+    older = replace(lasting(), together=0.0).at(1.0)
+    assert older.threshold == RATES[MOMENT].level(0.5)
+    assert older.threshold / older.scales[LASTS] == pytest.approx(RATES[LASTS].level(0.5))
+    record = older.to_record()
+    assert "together" not in record
+    back = Calibration.from_record(record, "m")
+    assert back.at(1.0).threshold == back.threshold == older.threshold
+    new = Calibration.from_record(lasting().to_record(), "m")
+    assert new.together == TOGETHER
+    assert new.at(1.0).threshold == new.threshold == RATES[MOMENT].level(TOGETHER)
+    slow = replace(older, rates=RATES | {"scene": RATES[MOMENT]}).at(1.0)
+    assert slow.threshold == RATES[MOMENT].level(0.5)
+    assert slow.threshold / slow.scales["scene"] == pytest.approx(RATES[MOMENT].level(0.25))
 
 
 def test_a_level_of_nothing_blows_nothing_up() -> None:

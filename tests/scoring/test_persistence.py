@@ -82,6 +82,14 @@ def test_it_is_drawn_where_it_is_now_by_hand() -> None:
     np.testing.assert_allclose(where_now(map, moment, along), [[1, 2, 6, 12, 1]])
 
 
+def test_where_the_loudest_is_gone_the_score_passes_to_the_loudest_now_and_no_other_cell_rises() -> None:
+    """12 times two thirds is 8; the 9 is the loudest now and has the score. By 12 / 9 the first would be 10.67
+    and so would the 8 beside it, which it never was."""
+    map = np.array([[12.0, 9.0, 8.0]], np.float32)
+    moment, along = np.array([[4.0, 5.0, 5.0]], np.float32), np.array([[6.0, 5.0, 5.0]], np.float32)
+    np.testing.assert_allclose(where_now(map, moment, along), [[8 * 12 / 9, 12, 8]], rtol=1e-6)
+
+
 def test_the_largest_value_stays_to_the_last_bit() -> None:
     """What was loudest a moment before is no longer, and yet the frame is as odd as its score says."""
     rng = np.random.default_rng(3)
@@ -91,6 +99,7 @@ def test_the_largest_value_stays_to_the_last_bit() -> None:
         assert drawn.max() == map.max()
         assert drawn.dtype == np.float32
         assert (drawn >= 0).all()
+        assert (drawn > map).sum() <= 1
 
 
 def test_a_map_of_nothing_stays_one() -> None:

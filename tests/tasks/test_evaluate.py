@@ -85,6 +85,10 @@ def test_the_table_groups_frames_places_alarms_and_cues(report: EvaluateReport) 
     text = dict(report.rows())
     assert "2 segments found" in next(text[name] for name in names if name.startswith("alarms at"))
     assert "95 % sure" in text["false alarms"]
+    cue = report.cues["prediction"].alarms
+    assert cue.false_alarms_per_day is not None
+    assert text["cue prediction"].endswith(f"false {cue.false_alarms_per_day:,.0f} a day")
+    assert (cue.median_delay_s is None) == (" after " not in text["cue prediction"])
 
 
 def test_the_part_and_the_whole_are_the_same_data_set(
