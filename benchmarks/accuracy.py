@@ -145,12 +145,12 @@ def _prepare(scene: Scene, given: _Models, options: argparse.Namespace) -> None:
     if scene.name not in given.base:
         # Heads start from one that knows the walkway: there it would be trained twice.
         begin = ["--from-scratch"] if scene.name == "walkway" else []
-        for seed in options.seeds:
+        for seed in _seeds(scene, options):
             how = ["--minutes", f"{options.minutes:g}", "--seed", str(seed), *begin]
             _train(scene, _trained(scene, seed, options), *how)
     if scene.name not in given.plain:
         _train(scene, _trained(scene, "plain", options), "--preset", "plain")
-    if options.paper_minutes and scene.name not in given.paper:
+    if options.paper_minutes and not scene.drawn and scene.name not in given.paper:
         how = ["--preset", "paper", "--minutes", f"{options.paper_minutes:g}"]
         _train(scene, _trained(scene, "paper", options), *how)
 
@@ -174,7 +174,12 @@ def _models(scene: Scene, given: _Models, options: argparse.Namespace) -> tuple[
     def found(some: dict[str, list[Path]], *names: int | str) -> list[Path]:
         return some.get(scene.name) or [p for name in names if (p := _trained(scene, name, options)).exists()]
 
-    return found(given.base, *options.seeds), found(given.plain, "plain"), found(given.paper, "paper")
+    return found(given.base, *_seeds(scene, options)), found(given.plain, "plain"), found(given.paper, "paper")
+
+
+def _seeds(scene: Scene, options: argparse.Namespace) -> list[int]:
+    """Of the models trained here: the targets are Ped2's, and so is the spread; a drawn scene has one."""
+    return list(options.seeds[:1] if scene.drawn else options.seeds)
 
 
 def _trained(scene: Scene, name: int | str, options: argparse.Namespace) -> Path:
@@ -234,9 +239,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", action="append", default=[], metavar="SCENE=FILE", help="instead of training one")
     parser.add_argument("--plain", action="append", default=[], metavar="SCENE=FILE", help="one of the preset plain")
     parser.add_argument("--paper", action="append", default=[], metavar="SCENE=FILE", help="one of the preset paper")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the models trained here")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of Ped2's models; the first elsewhere")
     parser.add_argument("--minutes", type=float, default=30, help="of each training")
-    parser.add_argument("--paper-minutes", type=float, default=0, help="of a training of the preset paper; 0: none")
+    parser.add_argument("--paper-minutes", type=float, default=0, help="of Ped2's model of the preset paper; 0: none")
     parser.add_argument("--normal-minutes", type=float, default=60, help="unseen normal footage of each drawn scene")
     parser.add_argument("--quick", action="store_true", help="train nothing, count no false alarms")
     options = parser.parse_args(arguments)

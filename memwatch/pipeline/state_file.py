@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ FORMAT = 1
 KEY = "memwatch-state"
 BEGINNING = b'{"__metadata__":{"' + KEY.encode()
 """Of a state's header, which follows on its length, 8 bytes."""
+BLOCK = 1 << 20
+"""Bytes read at once."""
 LATEST = 253_402_300_800.0
 """The year 10000, in Unix seconds: later times can't be told."""
 
@@ -34,7 +37,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 class NotAStateError(UsageError):
-    """A sound file of something else, which must not be touched."""
+    """A file of something else, or one that cannot be read: it must not be touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +136,14 @@ def check_model(state: CameraState, path: Path, *, model: str, memory: str) -> N
 
 
 def _was_one(path: Path) -> bool:
-    """Whether a file that cannot be read begins as states do, or holds nothing, as after a power cut: what it held is
-    lost. Anything else is somebody's."""
-    with path.open("rb") as file:
-        head = file.read(8 + len(BEGINNING))
-    return not any(head) or (len(head) > 8 and BEGINNING.startswith(head[8:]))
+    """Whether a file that cannot be read begins as states do, as far as it goes, or is of zeros, as after a power cut:
+    what it held is lost. Anything else is somebody's."""
+    try:
+        with path.open("rb") as file:
+            head, rest = file.read(8 + len(BEGINNING)), iter(partial(file.read, BLOCK), b"")
+            return BEGINNING.startswith(head[8:]) or not (any(head) or any(map(any, rest)))
+    except OSError as error:
+        raise NotAStateError(f"{path}: cannot be read ({error.strerror})", "check its permissions") from None
 
 
 def _foreign(path: Path) -> UsageError:

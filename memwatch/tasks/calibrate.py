@@ -51,7 +51,7 @@ levels are among those tried the nearest to as many alarms as were due, over pie
 and of fifteen, of three scenes (docs/log.md)."""
 MOST_TOLD = 5
 """Lines about footage that looks like no normal footage."""
-LEAVE_OUT = "if it is not: `memwatch calibrate MODEL FOOTAGE --leave-out-events`"
+LEAVE_OUT = "if it is not: `memwatch calibrate MODEL FOOTAGE --leave-out-events`, with --held-out if it was trained on"
 UNTOLD = "too little was held out to say whether an event is among it: look at it, or hold out more"
 
 

@@ -82,6 +82,8 @@ class StateKeeper:
         try:
             told = load_state(self.path)
             check_model(told, self.path, model=self._loaded.model.id, memory=self._loaded.model.config.memory)
+        except NotAStateError:
+            raise
         except UsageError:  # damaged, or another model's: what is known here goes in its place
             return
         if told.begun > self._state.begun:

@@ -24,8 +24,8 @@ from memwatch.tasks.session import load
 from memwatch.types import Answer, Clip, Frame, Observation, Prediction, State, Tally
 from memwatch.video import Source, find_clips, open_source
 
-HEADERS_ERR = 1.1
-"""Times the frames that a header counts, beyond which there is no frame for certain."""
+HEADERS_ERR = 2.0
+"""Times the frames that a header counts, beyond which none is looked for: headers only say roughly how many."""
 PATCH = 7
 """Cells of the memory's grid across the patch that stands for an item."""
 
@@ -57,7 +57,8 @@ def explain(
     with open_source(source, fps=fps) as opened:
         check_colour(opened, loaded)
         if opened.length and frame > opened.length * HEADERS_ERR:
-            raise UsageError(f"{opened.name}: has no frame {frame}, it has {opened.length}", "frames count from 0")
+            told = f"{opened.name}: has no frame {frame}, its header counts {opened.length}"
+            raise UsageError(told, "frames count from 0")
         steps = Steps(progress)
         progress.start("watching", frame + 1)
         detector = replace(loaded, runtime=witness).detector(learn=learn, sizes=sizes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from benchmarks.page import page, table, targets
 from benchmarks.results import spread
 
@@ -98,6 +100,29 @@ def test_budgets_stand_beside_what_was_due() -> None:
     text = page([*records()[:-1], record("yard", "budgets", told, model="yard-0")], command="")
 
     assert line(text, "yard") == ["yard", "`yard-0`", "30", "360", "8", "4.5", "2", "3", "1.5 (0.3 … 175)"]
+
+
+@pytest.mark.parametrize(
+    ("came", "said", "met"),
+    [
+        ((8, 7), "15 of 20 due at 960 a day (0.42 … 1.2)", True),
+        ((3, 2), "5 of 20 due at 960 a day (0.081 … 0.58)", None),  # 0.25, which may be 0.58 of them in truth
+        ((0, 2), "2 of 20 due at 960 a day (0.012 … 0.36)", False),
+        ((40, 41), "81 of 20 due at 960 a day (3.2 … 5)", False),
+    ],
+)
+def test_alarms_of_all_scenes_stand_among_the_targets(came: tuple[int, int], said: str, met: bool | None) -> None:
+    """Garwood's bounds of a count of 15: 8.395 … 24.740. A budget of which none was due is left out."""
+    found = records()
+    for scene, count in zip(("yard", "lobby"), came, strict=True):
+        rows = [
+            {"budget": budget, "due": due, "threshold": 4.5, "events": n, "per_day": 1.0, "low": 1.0, "high": 1.0}
+            for budget, due, n in ((1.0, 0.01, 0), (960.0, 10.0, count))
+        ]
+        found.append(record(scene, "budgets", {"calibrated_s": 900.0, "seconds": 900.0, "budgets": rows}))
+    kept = targets(found)[-1]
+    assert kept.got == said
+    assert kept.met is met
 
 
 def test_the_page_says_how_it_was_made_and_what_is_missing() -> None:

@@ -18,12 +18,14 @@ from safetensors.torch import save as save_tensors
 
 from memwatch.errors import EXIT_USAGE, UsageError
 from memwatch.model import Model, save_model
+from memwatch.pipeline import state_file
 from memwatch.pipeline.detector import Detector
 from memwatch.pipeline.knowledge import Knowledge, Refusals
 from memwatch.pipeline.state_file import (
     FORMAT,
     KEY,
     CameraState,
+    NotAStateError,
     check_model,
     load_state,
     save_state,
@@ -169,13 +171,34 @@ def test_a_file_that_is_missing_and_a_folder(tmp_path: Path) -> None:
     assert "no such state file" in refused(tmp_path / "folder")
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.5, 0.999])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.05, 0.5, 0.999])
 def test_an_empty_file_and_a_truncated_one(whole: bytes, tmp_path: Path, share: float) -> None:
     assert "cut short, or damaged" in refused(tmp_path / "yard.state", whole[: int(share * len(whole))])
 
 
 def test_zeros_as_a_power_cut_leaves_them(tmp_path: Path) -> None:
     assert "cut short, or damaged" in refused(tmp_path / "yard.state", bytes(5000))
+
+
+def test_what_only_begins_with_zeros_is_somebodys(tmp_path: Path) -> None:
+    (tmp_path / "disk.img").write_bytes(bytes(5000) + b"boot")
+    with pytest.raises(NotAStateError, match=r"disk\.img: not a state file"):
+        load_state(tmp_path / "disk.img")
+
+
+def test_what_cannot_be_read_is_told_and_not_taken_for_a_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "yard.state"
+    path.write_bytes(b"secret")
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(state_file, "safe_open", denied)
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(NotAStateError, match=r"yard\.state: cannot be read \(Permission denied\)"):
+        load_state(path)
 
 
 def test_a_model_is_no_state(made: Model, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_frame_far_beyond_the_end_is_refused_before_the_footage_is_watched(
     colour_model: Trained, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memwatch.tasks.explain.run_session", None)
-    with pytest.raises(UsageError, match=r"walk: has no frame 9999, it has 40"):
+    with pytest.raises(UsageError, match=r"walk: has no frame 9999, its header counts 40"):
         explain(str(clip), frame=9999, model=colour_model.path, progress=Silent())
 
 
