@@ -71,6 +71,8 @@ class Calibrated:
     """What of the footage looks like no normal footage."""
     judged: bool = True
     """Whether there was enough of it for an event in it to be told from the rest."""
+    remedy: str = LEAVE_OUT
+    """What to do with what is no normal footage."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -90,7 +92,7 @@ class Calibrated:
             ("gate", f"{self.gate:.5f}"),
             ("threshold", f"{self.threshold:.2f}, {self.budget.sentence()}"),
             *(("not normal?", suspect.line()) for suspect in self.suspects[:MOST_TOLD]),
-            *([("", LEAVE_OUT)] if self.suspects else []),
+            *([("", self.remedy)] if self.suspects else []),
             *([] if self.judged or self.suspects else [("not normal?", UNTOLD)]),
         ]
 
@@ -134,8 +136,8 @@ def calibrate(
     fitted_answers = {name: CueCalibration.fit(values[name], placed=False) for name in ANSWERS if name in values}
     trust = trust_in(model, footage, scene, fitted_answers)
     found = traces(footage, targets, unseen_rarity(values), HALF_LIFE_S, LASTS_S, trust)
-    rates = event_rates(found)
     moments = event_levels(found, EVENTS)
+    rates = event_rates(found, moments)
     suspects = suspects_of(found, moments, EVENTS)
     stretches = {}
     if scene.stretches is not None:
@@ -172,11 +174,12 @@ def calibrate(
     )
 
 
-def event_rates(found: Sequence[Trace]) -> dict[str, EventRate]:
-    """How often normal footage makes events at which level, of the moment and of what lasts."""
+def event_rates(found: Sequence[Trace], moments: NDArray[np.float64]) -> dict[str, EventRate]:
+    """How often normal footage makes events at which level, of the moment, whose `event_levels` are `moments`, and of
+    what lasts."""
     length = sum(trace.length for trace in found)
     return {
-        MOMENT: EventRate.fit(event_levels(found, EVENTS), length, EXPECTED[MOMENT]),
+        MOMENT: EventRate.fit(moments, length, EXPECTED[MOMENT]),
         LASTS: EventRate.fit(event_levels(lasting_traces(found), EVENTS), length, EXPECTED[LASTS]),
     }
 

@@ -16,9 +16,10 @@ from memwatch.pipeline import Detector, Updates, run_session
 from memwatch.runtime import Runtime
 from memwatch.scoring import LASTS, SLOW, Calibration, Persistence, join
 from memwatch.sinks import Sink
-from memwatch.tasks.alarms import Trace
-from memwatch.tasks.calibrate import event_rates
+from memwatch.tasks.alarms import Trace, event_levels
+from memwatch.tasks.calibrate import EVENTS, event_rates
 from memwatch.tasks.progress import Progress
+from memwatch.tasks.suspects import Suspect, can_tell, suspects_of
 from memwatch.types import Frame, Observation, Tally
 from memwatch.video import open_source
 
@@ -30,6 +31,10 @@ class Counted:
     calibration: Calibration
     frames: int
     seconds: float
+    suspects: tuple[Suspect, ...]
+    """What of the footage looks like no normal footage."""
+    judged: bool
+    """Whether there was enough of it to tell."""
 
 
 def count_events(
@@ -55,11 +60,13 @@ def count_events(
         found += kept.traces()
     progress.done()
     seconds = sum(trace.length for trace in found)
-    rates = event_rates(found)
+    moments = event_levels(found, EVENTS)
+    rates = event_rates(found, moments)
     known = {name: rates.get(name, rate) for name, rate in calibration.rates.items()}
     frames = sum(len(trace.values) for trace in found)
     fitted = replace(calibration, rates=known, frames=frames, seconds=seconds)
-    return Counted(fitted.at(calibration.per_day or 1.0), frames, seconds)
+    suspects = tuple(suspects_of(found, moments, EVENTS))
+    return Counted(fitted.at(calibration.per_day or 1.0), frames, seconds, suspects, can_tell(moments))
 
 
 class _Traces(Sink):

@@ -18,6 +18,7 @@ from memwatch.tasks.progress import Progress
 from memwatch.tasks.scenes import learn_scene
 from memwatch.tasks.suspects import Suspect, without
 
+CUT_OUT = "if one is not, cut it out of the footage: it counts as a false alarm"
 MOST_LEFT_OUT = 20
 """Stretches after which the footage is taken as it is: what keeps turning up is no exception."""
 
@@ -81,14 +82,15 @@ def recalibrate(
         left += held.suspects
         clips = without(clips, held.suspects)
         held = calibrate(loaded, clips, learn_scene(clips), per_day=per_day, progress=progress)
-    if held.suspects:
-        progress.note(f"{len(held.suspects)} stretches look like no normal footage; --leave-out-events cuts them out")
-    save_model(loaded, target)
-    if every_event and clips.thinned == 1:
-        progress.note("all of this footage is kept anyway: --all adds nothing")
-    elif every_event:
+    if every_event and clips.thinned > 1:
         held = _counted(loaded, held, footage, fps=fps, progress=progress)
-        save_model(loaded, target)
+    elif every_event:
+        progress.note("all of this footage is kept anyway: --all adds nothing")
+    if held.suspects:
+        several = len(held.suspects) > 1
+        what = f"{len(held.suspects)} stretches look" if several else "a stretch looks"
+        progress.note(f"{what} like no normal footage; {held.remedy}")
+    save_model(loaded, target)
     return CalibrateReport(target, held, left)
 
 
@@ -103,5 +105,12 @@ def _counted(
     budget = Budget.of(found.calibration)
     assert budget is not None
     return replace(
-        held, frames=found.frames, seconds=found.seconds, threshold=found.calibration.threshold, budget=budget
+        held,
+        frames=found.frames,
+        seconds=found.seconds,
+        threshold=found.calibration.threshold,
+        budget=budget,
+        suspects=found.suspects,
+        judged=found.judged,
+        remedy=CUT_OUT,
     )

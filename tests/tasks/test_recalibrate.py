@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from memwatch.model import load_model
+from memwatch.tasks import counted
 from memwatch.tasks import footage as reading
+from memwatch.tasks.suspects import Suspect
 from tests.conftest import Command, Outcome, Trained, weights_of
 from tests.scene import film, video
 
@@ -136,8 +138,12 @@ def test_the_events_of_all_the_footage_are_counted(
     config = load_model(colour_model.path).config
     monkeypatch.setattr(reading, "BYTES", 220 * config.channels * config.width * config.height)
     less = calibrated(command, colour_model.path, *clips, out=tmp_path / "less.safetensors")
+    odd = Suspect("tuesday.mp4", 20.0, 22.0, 9.0, 3.0, (0,))
+    monkeypatch.setattr(counted, "suspects_of", lambda found, levels, config: [odd] if found[-1].clip else [])
     every = calibrated(command, colour_model.path, *clips, out=tmp_path / "all.safetensors", more=("--all",))
     assert every.code == 0, every.err
+    assert "a stretch looks like no normal footage; if one is not, cut it out" in every.err
+    assert json.loads(every.out)["held_out"]["suspects"] == [odd.to_dict()]
     third, all_of_it = (json.loads(done.out)["held_out"] for done in (less, every))
     assert third["seconds"] < 25
     assert all_of_it["seconds"] == pytest.approx(one["seconds"], abs=2)
