@@ -2,7 +2,7 @@
 
 The criteria of Ramachandra and Jones (Street Scene, WACV 2020), with the rules that published figures follow
 (docs/metrics.md). A map gives other boxes at every threshold, so the curve's points are thresholds: each is worked
-out from the boxes that the detector would show were its threshold there.
+out from the boxes of the map cut there.
 """
 
 from __future__ import annotations

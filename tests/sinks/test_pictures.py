@@ -15,7 +15,7 @@ from memwatch.sinks.band import ScoreBand
 from memwatch.sinks.marked import draw_boxes, enlarged
 from memwatch.sinks.story import Span
 from memwatch.sinks.style import ALARM, FILLING, INK, NORMAL, TEXT, bgr, clock_text
-from memwatch.sinks.timeline import MOST_EVENTS, MOST_POINTS, RECENT
+from memwatch.sinks.timeline import MOST_EVENTS, MOST_POINTS, RECENT, _thumbnail
 from memwatch.sinks.timeline_picture import draw
 from memwatch.types import Image, Region
 
@@ -124,6 +124,15 @@ def test_a_track_s_number_stands_at_its_box_and_in_the_picture(corner: tuple[int
     assert y - 30 < rows.min() <= rows.max() < y + 30
     assert x - 60 < columns.min() <= x + 4
     assert tag.shape[1] > 8 * len(str(number)), "cut off"
+
+
+def test_a_thumbnail_has_the_boxes_without_their_tracks_numbers() -> None:
+    """Its event has a number of its own, beside which they would mislead."""
+    seen = observe(frame(9), 9.0)
+    assert seen.regions[0].track == 7
+    same = replace(seen, regions=tuple(replace(region, track=None) for region in seen.regions))
+    image = frame(9).image
+    assert _thumbnail(image, seen) == _thumbnail(image, same) != _thumbnail(image, replace(seen, regions=()))
 
 
 def test_the_timeline_says_why_under_each_event(tmp_path: Path) -> None:
