@@ -13,6 +13,9 @@ from typing import Any
 
 from memwatch.errors import MemwatchError, UsageError
 
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How every PNG file begins."""
+
 
 def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write `data` to `path` whole or not at all, with the permissions `mode` if given.
@@ -54,6 +57,20 @@ def write_error(path: Path, error: OSError) -> MemwatchError:
     return MemwatchError(
         f"{path}: cannot be written ({error.strerror})", remedies.get(error.errno or 0, "write elsewhere")
     )
+
+
+def check_picture(path: Path) -> None:
+    """UsageError for the name of a picture to be written that does not end in .png, or that has another kind of file:
+    it may be what somebody cannot have again."""
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a picture's name ends in .png", f"write {path}.png")
+    try:
+        with path.open("rb") as file:
+            other = file.read(len(PNG)) != PNG
+    except OSError:  # not there, or told when it is written
+        return
+    if other:
+        raise UsageError(f"{path}: exists and is no PNG picture", "choose another name")
 
 
 def write_figure(figure: Any, path: Path, *, dpi: int = 150) -> None:

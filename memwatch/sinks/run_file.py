@@ -20,8 +20,8 @@ RUN_SCHEMA = "memwatch.run/1"
 class RunFile(Sink):
     """Writes `path` when it closes: `about`, and what only the frames themselves tell.
 
-    Fields of its own: schema, name, size [width, height], first and last (wall clock, UTC), frames, threshold, teaching
-    (how many frames the gate let through to the memory). Raises MemwatchError naming the file that can't be written.
+    Fields of its own: schema, name, size [width, height], first and last (wall clock, UTC), frames, threshold.
+    Raises MemwatchError naming the file that can't be written.
     """
 
     def __init__(self, path: Path, *, about: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ class RunFile(Sink):
         self._name: str | None = None
         self._size: tuple[int, int] | None = None
         self._first = self._last = math.nan
-        self._frames = self._teaching = 0
+        self._frames = 0
         self._threshold: float | None = None
 
     def on_frame(self, frame: Frame, observation: Observation | None) -> None:
@@ -41,7 +41,6 @@ class RunFile(Sink):
         self._frames += 1
         if observation is not None:
             self._threshold = observation.score.threshold
-            self._teaching += observation.score.learned
 
     def close(self) -> None:
         record = {
@@ -52,7 +51,6 @@ class RunFile(Sink):
             "last": _wall(self._last),
             "frames": self._frames,
             "threshold": self._threshold,
-            "teaching": self._teaching,
         }
         write_text(self.path, json.dumps(record | self._about, indent=1, ensure_ascii=False) + "\n")
 

@@ -14,6 +14,7 @@ from memwatch.tasks.progress import Progress
 from memwatch.tasks.session import Loaded
 
 SAVE_EVERY_S = 60.0
+MOST_ASIDE = 1000
 
 
 class StateKeeper:
@@ -110,9 +111,15 @@ class StateKeeper:
         except NotAStateError:
             raise
         except UsageError as error:
-            aside = self.path.with_name(self.path.name + ".refused")
+            aside = _free(self.path.with_name(self.path.name + ".refused"))
             self._progress.note(f"{error.line()}; the memory starts as trained, the file is kept as {aside}")
             try:
                 self.path.replace(aside)
             except OSError as problem:
                 raise MemwatchError(f"{self.path}: cannot be set aside ({problem.strerror})", error.remedy) from None
+
+
+def _free(path: Path) -> Path:
+    """That name, or the first of NAME-2, NAME-3 … that nothing has: what was set aside before may be wanted too."""
+    names = (path, *(path.with_name(f"{path.name}-{number}") for number in range(2, MOST_ASIDE)))
+    return next((name for name in names if not name.exists()), path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from memwatch.config import ModelConfig, RegionConfig
 from memwatch.errors import MemwatchError, UsageError
-from memwatch.files import write_figure
+from memwatch.files import check_picture, write_figure
 from memwatch.pipeline import run_session
 from memwatch.runtime import Runtime
 from memwatch.scoring import squared_error
@@ -50,6 +50,8 @@ def explain(
     """
     from memwatch.tasks.explain_picture import draw
 
+    if out:
+        check_picture(out)
     loaded = load(model, per_day=per_day)
     witness = Witness(loaded.runtime, frame)
     wanted = _Wanted(frame)

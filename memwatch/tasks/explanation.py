@@ -65,6 +65,7 @@ class Explanation:
         return [
             ("score", verdict(seen)),
             *((name, f"{grid.max():.1f}") for name, grid in seen.cues.items()),
+            ("together", f"{seen.score.value:.1f}, what has lasted half a second counted for itself"),
             *((f"box {n}", words(region)) for n, region in enumerate(seen.regions, 1)),
             ("picture", str(self.path)),
         ]

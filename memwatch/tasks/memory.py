@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from memwatch.errors import UsageError
+from memwatch.files import check_picture
 from memwatch.pipeline.knowledge import Refusals
 from memwatch.pipeline.state_file import CameraState, check_model, load_state, save_state
 from memwatch.tasks.memory_report import Drift, MemoryReport
@@ -17,6 +18,8 @@ from memwatch.tasks.session import load
 
 def show(path: Path, *, model: Path | None = None, picture: Path | None = None) -> MemoryReport:
     """What a state file holds; with the model it belongs to, how far it has gone, and a picture of its items."""
+    if picture is not None:
+        check_picture(picture)
     state = load_state(path)
     if model is None:
         if picture is not None:

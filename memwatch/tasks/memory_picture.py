@@ -45,7 +45,7 @@ def draw(report: MemoryReport, exemplars: NDArray[np.uint8], path: Path) -> None
         share = float(use[item]) if use is not None else 0.0
         bar.barh([0.5], [share / max(most, 1e-9)], height=1.0, color=TRACE)
         moved = float(drift.items[item]) if drift and len(drift.items) else 0.0
-        text = f"{item} · {share:.1%}" + (f" · {moved:.2f}" if moved >= 0.005 else "")
+        text = f"{item}" + ("" if use is None else f" · {share:.1%}") + (f" · {moved:.2f}" if moved >= 0.005 else "")
         page.text(left, top + PATCH + BAR + LABEL / 2 + 0.02, text, ALARM if moved > 0.4 else MUTED, size=7)
     write_figure(figure, path)
 

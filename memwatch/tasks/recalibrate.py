@@ -76,6 +76,10 @@ def recalibrate(
     if target.suffix != ".safetensors":
         raise UsageError(f"{target}: a model's name ends in .safetensors", f"write --out {target}.safetensors")
     clips = read_footage(footage, loaded.config, fps=fps, progress=progress, unseen=not held_out)
+    trained_on = set(clips.names) & set(map(str, loaded.card.get("footage", ())))
+    if trained_on and not held_out:
+        name = min(trained_on)
+        progress.note(f"{name}: the model was trained on footage of that name; if it is the same, add --held-out")
     held = calibrate(loaded, clips, learn_scene(clips), per_day=per_day, progress=progress)
     left: list[Suspect] = []
     while leave_out_events and held.suspects and len(left) < MOST_LEFT_OUT:

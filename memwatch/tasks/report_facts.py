@@ -41,10 +41,9 @@ def facts(clips: Sequence[ClipRun]) -> list[tuple[str, str]]:
     model = about.get("model") or {}
     card = model.get("card") or {}
     size, fps, memory = about.get("size"), about.get("fps"), about.get("memory", "")
-    teaching, frames = (sum(clip.about.get(key, 0) for clip in clips) for key in ("teaching", "frames"))
     took = "camera" if about.get("live") else "recorded"
     words = {
-        "gated": f"goes on learning from calm footage, {teaching:,} of {frames:,} frames",
+        "gated": "goes on learning from calm footage",
         "frozen": "frozen: as it was trained",
         "none": "the model has none",
     }

@@ -26,6 +26,8 @@ SUMMARY = "summary.json"
 """Written last: a clip's folder that holds it is complete."""
 RESULTS = (SUMMARY, "scores.csv", "regions.csv", "scores.ndjson", "events.ndjson", "marked.mp4")
 """All that may lie in a clip's folder: whatever else is there is the user's."""
+NEARLY_ALL, FEW = 0.9, 50
+"""Share of the scored frames, and of so many at least, over the threshold, at which the model looks like another's."""
 
 
 @dataclass(slots=True)
@@ -227,8 +229,15 @@ def _summary(clip: ClipRef, tally: Tally, loaded: Loaded) -> dict[str, Any]:
     }
 
 
+def nearly_all(over: int, scored: int) -> str:
+    """What is to be asked where nearly every frame is over the threshold; nothing where that is not so."""
+    odd = over > NEARLY_ALL * max(scored, FEW)
+    return " (nearly all: is it the camera that the model was trained on?)" if odd else ""
+
+
 def _sentence(clip: dict[str, Any]) -> str:
     text = f"{clip['frames']} frames, {clip['over']} over the threshold, {clip['events']} events"
+    text += nearly_all(clip["over"], clip["scored"])
     if clip["broken"]:
         text += f", {clip['broken']} broken"
     if clip["partial"]:

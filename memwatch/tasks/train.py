@@ -268,8 +268,9 @@ def _loop(
         progress.note(f"stopped at step {run.step}; go on with --resume")
         raise
     if not run.step:
+        took = f"reading and preparing took {start - began:.0f}, calibration will take {reserve:.0f}"
         raise UsageError(
-            f"{budget:.0f} seconds are too few: reading took {start - began:.0f}, calibration will take {reserve:.0f}",
+            f"{budget:.0f} seconds are too few: {took}",
             f"give --minutes {ceil((start - began + reserve) / 60 + LEAST_STEPPING)} or more",
         )
     _end_epoch(run, checkpoint)  # calibration and pictures may yet be interrupted, or find the disk full

@@ -18,7 +18,7 @@ from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.colour import ColourNote, check_colour
 from memwatch.tasks.progress import Progress, Steps
 from memwatch.tasks.run_files import report_sinks
-from memwatch.tasks.score import prepare_folder, require_scores
+from memwatch.tasks.score import nearly_all, prepare_folder, require_scores
 from memwatch.tasks.session import Loaded, load
 from memwatch.types import Event, Tally
 from memwatch.video import Source, open_source
@@ -54,8 +54,9 @@ class WatchReport:
 
     def rows(self) -> list[tuple[str, str]]:
         tally = self.tally
+        seen = f"{tally.read} frames, {tally.over} over the threshold, {tally.events} events"
         return [
-            (self.source, f"{tally.read} frames, {tally.over} over the threshold, {tally.events} events"),
+            (self.source, seen + nearly_all(tally.over, tally.scored)),
             ("memory", f"learned from {tally.learned} frames"),
             *(("problem", text) for text in tally.problems),
             *((path.stem, str(path)) for path in self.files),

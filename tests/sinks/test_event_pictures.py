@@ -63,7 +63,7 @@ def test_what_a_run_was(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "run.json").read_text())
     assert told == {
         "schema": "memwatch.run/1", "name": "yard", "size": [64, 48], "first": "2026-03-01T21:04:11.000Z",
-        "last": "2026-03-01T21:04:11.600Z", "frames": 7, "threshold": THRESHOLD, "teaching": 0, "verb": "watch",
+        "last": "2026-03-01T21:04:11.600Z", "frames": 7, "threshold": THRESHOLD, "verb": "watch",
     }  # fmt: skip
     assert WALL % 1 == 0
 

@@ -16,6 +16,7 @@ from memwatch.errors import MemwatchError, UsageError
 from memwatch.model import load_model, save_model
 from memwatch.tasks.explain import Witness, explain
 from memwatch.tasks.explanation import Explanation
+from memwatch.tasks.memory import show
 from memwatch.tasks.progress import Silent
 from memwatch.tasks.score import score
 from memwatch.types import Clip, Frame, Prediction
@@ -76,6 +77,20 @@ def test_without_out_it_is_named_after_source_and_frame(
     done = explain(str(clip), frame=6, model=colour_model.path, progress=Silent())
     assert done.path == Path("walk-frame-6.png")
     assert (tmp_path / "walk-frame-6.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("walk.mp4", r"a picture's name ends in \.png"), ("notes.png", "exists and is no PNG picture")]
+)
+def test_a_picture_is_not_written_over_something_else(
+    colour_model: Trained, tmp_path: Path, name: str, says: str
+) -> None:
+    (tmp_path / name).write_bytes(b"somebody's")
+    with pytest.raises(UsageError, match=says):
+        explain(str(tmp_path / "walk.mp4"), frame=6, model=colour_model.path, out=tmp_path / name, progress=Silent())
+    with pytest.raises(UsageError, match=says):
+        show(tmp_path / "yard.state", model=colour_model.path, picture=tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"somebody's"
 
 
 def test_a_frame_far_beyond_the_end_is_refused_before_the_footage_is_watched(

@@ -15,7 +15,7 @@ import pytest
 
 from memwatch.errors import MemwatchError, UsageError
 from memwatch.tasks.progress import Silent
-from memwatch.tasks.score import ScoreReport, score
+from memwatch.tasks.score import ScoreReport, nearly_all, score
 from tests.conftest import Trained
 from tests.scene import HEIGHT, WIDTH, damage_tiff, film, folder, ucsd, video
 from tests.tasks.listeners import CtrlC, Recorder
@@ -268,3 +268,10 @@ def test_a_full_disk_ends_all_and_leaves_nothing_of_the_clip(
         run(colour_model, tmp_path / "out", *clips, annotate=annotate)
     assert caught.value.code == 1
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_footage_of_another_camera_is_asked_about() -> None:
+    """Nearly all of fifty frames and more; of fewer it may be one event."""
+    assert "is it the camera" in nearly_all(180, 199)
+    assert not nearly_all(179, 199)
+    assert not nearly_all(40, 40)

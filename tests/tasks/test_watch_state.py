@@ -182,6 +182,18 @@ def test_somebody_elses_file_is_told_and_stays_as_it_is(
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_what_was_set_aside_before_is_not_written_over(
+    colour_model: Trained, halves: list[Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "yard.state"
+    run(colour_model, halves[0], state=path)
+    for model in ("first", "second"):
+        save_state(path, replace(load_state(path), model=model))
+        run(colour_model, halves[1], state=path)
+    aside = [tmp_path / "yard.state.refused", tmp_path / "yard.state.refused-2"]
+    assert [load_state(one).model for one in aside] == ["first", "second"]
+
+
 def test_a_folder_is_no_place_for_a_state_and_stays_where_it_is(
     colour_model: Trained, clip: Path, tmp_path: Path
 ) -> None:
