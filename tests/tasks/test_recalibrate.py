@@ -75,6 +75,9 @@ def test_held_out_takes_only_what_training_kept_apart(colour_model: Trained, tmp
     assert (again["frames"], again["threshold"]) == (first["frames"], pytest.approx(colour_model.threshold, rel=1e-4))
     all_of_it = calibrated(command, colour_model.path, *colour_model.footage, out=tmp_path / "all.safetensors")
     assert json.loads(all_of_it.out)["held_out"]["frames"] > 4 * again["frames"]
+    asked = "was trained on footage of that name; if it is the same, add --held-out"
+    assert asked in all_of_it.err
+    assert asked not in done.err
 
 
 def test_without_out_the_model_is_written_where_it_was(
