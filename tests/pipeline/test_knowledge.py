@@ -305,7 +305,10 @@ def test_the_odder_a_place_the_less_it_teaches() -> None:
 
 
 def test_a_lesson_s_calm_falls_where_the_map_rises(made: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of frames by themselves, whose map is what they come to; along time it is drawn where it is odd now."""
     detector, offers = detecting(made), []
+    alone = replace(detector.calibration, half_life=0.0)
+    detector.calibration = alone
     offer = Learner.offer
 
     def listening(self: Learner, lesson: Lesson, **how: float) -> bool:
