@@ -141,7 +141,11 @@ def _was_one(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head, rest = file.read(8 + len(BEGINNING)), iter(partial(file.read, BLOCK), b"")
-            return BEGINNING.startswith(head[8:]) or not (any(head) or any(map(any, rest)))
+            if not any(head):
+                return not any(map(any, rest))
+            if len(head) <= 8:  # not even its header's length, which is no text
+                return not (head.isascii() and head.decode().strip().isprintable())
+            return BEGINNING.startswith(head[8:])
     except OSError as error:
         raise NotAStateError(f"{path}: cannot be read ({error.strerror})", "check its permissions") from None
 

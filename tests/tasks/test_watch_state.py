@@ -170,7 +170,7 @@ def test_a_state_that_does_not_fit_is_told_and_set_aside(
     assert after.begun > kept.begun
 
 
-@pytest.mark.parametrize("text", ["once upon a time", '{"shopping": ["milk"]}'])
+@pytest.mark.parametrize("text", ["once upon a time", "notes\n", '{"shopping": ["milk"]}'])
 def test_somebody_elses_file_is_told_and_stays_as_it_is(
     colour_model: Trained, clip: Path, tmp_path: Path, text: str
 ) -> None:
