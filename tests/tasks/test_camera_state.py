@@ -10,7 +10,7 @@ import pytest
 
 from memwatch.pipeline import Detector, Updates
 from memwatch.pipeline.knowledge import Lesson
-from memwatch.pipeline.state_file import load_state
+from memwatch.pipeline.state_file import NotAStateError, load_state
 from memwatch.tasks import memory
 from memwatch.tasks.camera_state import StateKeeper
 from memwatch.tasks.progress import Silent
@@ -83,6 +83,15 @@ def test_thawing_lets_no_camera_learn_that_is_not_to(loaded: Loaded, tmp_path: P
 def test_what_was_damaged_meanwhile_is_written_anew(loaded: Loaded, tmp_path: Path) -> None:
     path = tmp_path / "s"
     keeper, detector = watched(loaded, path)
-    path.write_bytes(b"no state")
+    path.write_bytes(path.read_bytes()[:60])
     keeper.save(detector)
     assert load_state(path).taken == 3
+
+
+def test_somebodys_file_that_took_its_place_meanwhile_is_told_and_stays(loaded: Loaded, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    keeper, detector = watched(loaded, path)
+    path.write_bytes(b"no state")
+    with pytest.raises(NotAStateError, match="not a state file"):
+        keeper.save(detector)
+    assert path.read_bytes() == b"no state"
