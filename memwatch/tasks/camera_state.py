@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 from memwatch.errors import MemwatchError, UsageError
@@ -14,7 +15,6 @@ from memwatch.tasks.progress import Progress
 from memwatch.tasks.session import Loaded
 
 SAVE_EVERY_S = 60.0
-MOST_ASIDE = 1000
 
 
 class StateKeeper:
@@ -121,5 +121,5 @@ class StateKeeper:
 
 def _free(path: Path) -> Path:
     """That name, or the first of NAME-2, NAME-3 … that nothing has: what was set aside before may be wanted too."""
-    names = (path, *(path.with_name(f"{path.name}-{number}") for number in range(2, MOST_ASIDE)))
-    return next((name for name in names if not name.exists()), path)
+    others = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(name for name in chain((path,), others) if not name.exists())

@@ -41,6 +41,7 @@ SETTLED_ON = 200
 TRUST_SECONDS = 12.0
 """What measuring the trust in the head's answers takes, a slow core assumed."""
 TIMINGS = 5
+"""Predictions of one clip by which a machine's pace is told."""
 LEAST_STEPPING = 1.0
 """Minutes of steps under which a training is not worth its reading."""
 SCENE_SECONDS = 0.0015
